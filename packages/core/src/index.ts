@@ -1,2 +1,19 @@
-/** The name of this package. */
-export const packageName: string = "@sluice/core";
+export * from "./access.ts";
+export * from "./bus.ts";
+export * from "./clock.ts";
+export * from "./close-reason.ts";
+export * from "./cursor.ts";
+export * from "./errors.ts";
+export * from "./event.ts";
+export * from "./event-log.ts";
+export * from "./gap.ts";
+export * from "./interest.ts";
+export * from "./memory-log.ts";
+export * from "./publication.ts";
+export type { ReplayObserver, Start } from "./replay.ts";
+export type { Subscription } from "./subscription.ts";
+export * from "./topic.ts";
+export { TopicIndex } from "./topic-index.ts";
+export * from "./transport.ts";
+export { TrimmedTopics } from "./trimmed-topics.ts";
+export { Window, type WindowLimits, type WindowPage } from "./window.ts";

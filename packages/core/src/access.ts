@@ -1,0 +1,69 @@
+import type { CloseReason } from "./close-reason.ts";
+import { covers, type Filter } from "./topic.ts";
+
+/** What somebody may do with topics. */
+export type Action = "read" | "publish" | "hooks";
+
+/** Filters that somebody may read, publish to, or register hooks on. */
+export type Grants = Readonly<Record<Action, readonly Filter[]>>;
+
+/** Nothing at all. */
+export const NO_GRANTS: Grants = Object.freeze({ read: [], publish: [], hooks: [] });
+
+/** What a request brings to show who asks. */
+export interface Credentials {
+  /** The whole `Authorization` header. */
+  readonly authorization?: string | undefined;
+  /** The whole `Cookie` header. */
+  readonly cookie?: string | undefined;
+  /** `access_token` of the query. */
+  readonly accessToken?: string | undefined;
+}
+
+/** Who asks, as far as the gateway could tell. */
+export interface Principal {
+  /** `sub` of the token; `null` without one. */
+  readonly subject: string | null;
+  readonly grants: Grants;
+  /** Wall-clock milliseconds at which the credentials end; `null` if never. */
+  readonly expiresAtMs: number | null;
+  /** Whether any credentials came: tells 401 from 403. */
+  readonly hasCredentials: boolean;
+  /** Whether what authorises is a cookie: then browsers' requests must come from an allowed origin. */
+  readonly isByCookie: boolean;
+  /** What came, for an access source that asks again later. Never logged. */
+  readonly credentials: Credentials;
+}
+
+/** Watches over one live reader. */
+export interface Guard {
+  /** The reader has brought new credentials; the guard goes by them from now on. */
+  replace(principal: Principal): void;
+  /** The reader is gone. */
+  release(): void;
+}
+
+/** May this principal do that? The sources behind it (public filters, tokens, the app) are not its users' concern. */
+export interface Access {
+  /**
+   * Who asks.
+   * @throws {SluiceError} `unauthorized` for a token that is ours and not valid (any more)
+   */
+  identify(credentials: Credentials): Promise<Principal>;
+  /**
+   * Lets pass or throws.
+   * @throws {SluiceError} `unauthorized` without credentials, `forbidden` with them, `app-unavailable`
+   */
+  check(principal: Principal, action: Action, filters: readonly Filter[]): Promise<void>;
+  /**
+   * Watches over a live reader: `onEnd` is called at most once, when its token expires or a filter of `filters()` is no
+   * longer granted.
+   */
+  guard(principal: Principal, filters: () => readonly Filter[], onEnd: (reason: CloseReason) => void): Guard;
+}
+
+/** Whether one of the grants covers all that `asked` can match. */
+export function isGranted(grants: readonly Filter[], asked: Filter): boolean {
+  for (const grant of grants) if (covers(grant, asked)) return true;
+  return false;
+}

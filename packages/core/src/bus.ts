@@ -1,0 +1,260 @@
+import { Audience, Encodings, type Member } from "./audience.ts";
+import { systemClock, type Clock } from "./clock.ts";
+import { CLOSE_REASONS, type CloseReason } from "./close-reason.ts";
+import { formatCursor, parseCursor } from "./cursor.ts";
+import type { EventDraft, StoredEvent } from "./event.ts";
+import type { Appended, EventLog, Page } from "./event-log.ts";
+import type { Gap } from "./gap.ts";
+import type { Interest } from "./interest.ts";
+import { Joiner } from "./joiner.ts";
+import { RecentPages } from "./recent-pages.ts";
+import type { Start } from "./replay.ts";
+import { Subscription, type SubscriptionHost } from "./subscription.ts";
+import { TopicIndex } from "./topic-index.ts";
+import { silentMeter, type Codec, type Logger, type Meter, type Sink } from "./transport.ts";
+import { Window, type WindowLimits } from "./window.ts";
+
+/** Options of a {@link Bus}. */
+export interface BusOptions {
+  readonly log: EventLog;
+  readonly clock?: Clock;
+  readonly meter?: Meter;
+  readonly logger?: Logger;
+  /** Bounds of the events kept in memory. */
+  readonly window?: WindowLimits;
+  /** Bytes of one batch at the most (an event larger than that goes alone): what a slow reader may cost. */
+  readonly batchBytes?: number;
+  /** The longest time that an event waits to be joined with others; 0 never. */
+  readonly joinMs?: number;
+}
+
+/** What a reader that comes, asks and goes is given. */
+export interface ReadPage {
+  readonly events: readonly StoredEvent[];
+  /** Where the next read goes on. */
+  readonly cursor: string;
+  readonly gap: Gap | null;
+}
+
+const WINDOW: WindowLimits = { events: 50_000, bytes: 16 * 1024 * 1024 };
+const BATCH_BYTES = 64 * 1024;
+const JOIN_MS = 10;
+
+/** All that transports see: publish, read, subscribe. Fans out what the log has made durable. */
+export class Bus implements SubscriptionHost {
+  readonly #log: EventLog;
+  readonly #clock: Clock;
+  readonly #meter: Meter;
+  readonly #logger: Logger | undefined;
+  readonly #batchBytes: number;
+  readonly #window: Window;
+  readonly #index = new TopicIndex<Audience<unknown>>();
+  readonly #audiences = new Map<Codec<unknown>, Map<string, Audience<unknown>>>();
+  readonly #touched = new Set<Audience<unknown>>();
+  readonly #joiner: Joiner;
+  readonly #pages = new RecentPages();
+  readonly #untail: () => void;
+  #head: number;
+
+  constructor(options: BusOptions) {
+    this.#log = options.log;
+    this.#clock = options.clock ?? systemClock;
+    this.#meter = options.meter ?? silentMeter;
+    this.#logger = options.logger;
+    this.#batchBytes = options.batchBytes ?? BATCH_BYTES;
+    this.#head = this.#log.bounds().newest;
+    this.#window = new Window(options.window ?? WINDOW, this.#head);
+    this.#joiner = new Joiner(this.#clock, options.joinMs ?? JOIN_MS, (audience) => this.flush(audience));
+    this.#untail = this.#log.tail((batch) => this.#fanOut(batch));
+  }
+
+  /** Position of the newest event that has been fanned out. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** Cursor of {@link head}. */
+  get cursor(): string {
+    return formatCursor(this.#log.epoch, this.#head);
+  }
+
+  /** Whether the log takes events. */
+  get isWritable(): boolean {
+    return this.#log.isWritable;
+  }
+
+  /** How many audiences there are now. */
+  get audienceCount(): number {
+    let count = 0;
+    for (const audiences of this.#audiences.values()) count += audiences.size;
+    return count;
+  }
+
+  /** The text of a position in this log. */
+  cursorAt(position: number): string {
+    return formatCursor(this.#log.epoch, position);
+  }
+
+  /**
+   * Appends events that have been checked; resolves when they are durable.
+   * @throws {SluiceError} `log-unavailable`
+   */
+  publish(drafts: readonly EventDraft[]): Promise<readonly Appended[]> {
+    return this.#log.append(drafts);
+  }
+
+  /** A page for a reader that comes, asks and goes. @throws {SluiceError} `invalid-cursor` */
+  async read(interest: Interest, start: Start, limit: number): Promise<ReadPage> {
+    const { after, gap } = this.resolve(start);
+    if (typeof start === "object" && "last" in start) {
+      const { events } = await this.lastPage(interest, start.last);
+      // What was published while the log was asked belongs to the next read: the page ends with its last event.
+      return { events, cursor: this.cursorAt(Math.max(after, events.at(-1)?.position ?? 0)), gap: null };
+    }
+    let page = await this.page(interest, after, limit);
+    let told = gap ?? (start !== "earliest" && page.gapUntil !== null ? this.gapFrom(after, page.gapUntil) : null);
+    while (page.events.length === 0 && !page.isCaughtUp) {
+      page = await this.page(interest, page.position, limit);
+      if (told === null && page.gapUntil !== null) told = this.gapFrom(after, page.gapUntil);
+    }
+    return { events: page.events, cursor: this.cursorAt(page.position), gap: told };
+  }
+
+  /** A reader that stays. It has no topics yet: see {@link Subscription.extend}. */
+  subscribe<Bytes>(sink: Sink<Bytes>): Subscription<Bytes> {
+    return new Subscription(this, sink);
+  }
+
+  /** Lets go of the log (which it does not close); readers get nothing more. */
+  close(): void {
+    this.#untail();
+    this.#joiner.close();
+  }
+
+  // The rest serves subscriptions.
+
+  page(interest: Interest, after: number, limit: number): Page | Promise<Page> {
+    this.#window.trimThrough(this.#log.bounds().trimmedThrough);
+    if (after >= this.#window.from) {
+      return { ...this.#window.read(interest, after, limit, this.#batchBytes), gapUntil: null };
+    }
+    const query = { interest, after, limit, limitBytes: this.#batchBytes };
+    return this.#log.read(query).then((page) => this.#upToHead(page));
+  }
+
+  async lastPage(interest: Interest, count: number): Promise<Page> {
+    this.#window.trimThrough(this.#log.bounds().trimmedThrough);
+    const { events, isComplete } = this.#window.readLast(interest, count);
+    if (!isComplete || events.length >= count || this.#window.from <= this.#log.bounds().trimmedThrough) {
+      return { events, position: this.#head, isCaughtUp: true, gapUntil: null };
+    }
+    return this.#upToHead(await this.#log.readLast(interest, count));
+  }
+
+  resolve(start: Start): { readonly after: number; readonly gap: Gap | null } {
+    if (start === "latest") return { after: this.#head, gap: null };
+    const { trimmedThrough } = this.#log.bounds();
+    if (start === "earliest") return { after: trimmedThrough, gap: null };
+    if ("last" in start) return { after: this.#head, gap: null };
+    const { epoch, position } = parseCursor(start.cursor);
+    // A position that this log never gave is of another one too: one that was put back from a copy, say.
+    if (epoch === this.#log.epoch && position <= this.#head) return { after: position, gap: null };
+    const gap: Gap = { after: start.cursor, resumedAt: this.cursorAt(trimmedThrough), reason: "reset" };
+    return { after: trimmedThrough, gap };
+  }
+
+  gapFrom(after: number, until: number): Gap {
+    return { after: this.cursorAt(after), resumedAt: this.cursorAt(until), reason: "expired" };
+  }
+
+  join<Bytes>(interest: Interest, member: Member<Bytes>, sink: Sink<Bytes>): Audience<Bytes> {
+    let audiences = this.#audiences.get(sink.codec);
+    if (audiences === undefined) {
+      audiences = new Map();
+      this.#audiences.set(sink.codec, audiences);
+    }
+    let audience = audiences.get(interest.key) as Audience<Bytes> | undefined;
+    if (audience === undefined) {
+      audience = new Audience(interest, sink.codec);
+      audiences.set(interest.key, audience as Audience<unknown>);
+      this.#index.add(interest, audience as Audience<unknown>);
+    } else if (audience.hasPending) {
+      this.flush(audience, false);
+    }
+    audience.add(member);
+    return audience;
+  }
+
+  leave<Bytes>(audience: Audience<Bytes>, member: Member<Bytes>): void {
+    audience.remove(member);
+    this.#dismissIfEmpty(audience as Audience<unknown>);
+  }
+
+  /** Sends what an audience is to get. One that is empty then is given up, unless somebody is about to join it. */
+  flush<Bytes>(audience: Audience<Bytes>, mayDismiss = true): void {
+    this.#flush(audience as Audience<unknown>, new Encodings(), mayDismiss);
+  }
+
+  encode<Bytes>(sink: Sink<Bytes>, events: readonly StoredEvent[]): Bytes {
+    return this.#pages.encode(sink.codec, events);
+  }
+
+  sent(sink: Sink<unknown>, events: readonly StoredEvent[], bytes: unknown): void {
+    const size = typeof bytes === "string" || bytes instanceof Uint8Array ? bytes.length : 0;
+    this.#meter.delivered(sink.codec.transport, 1, events.length, size, 0);
+  }
+
+  gapTold(sink: Sink<unknown>, gap: Gap): void {
+    this.#meter.gapTold(sink.codec.transport, gap.reason);
+  }
+
+  leftBehind(sink: Sink<unknown>): void {
+    this.#meter.leftBehind(sink.codec.transport);
+  }
+
+  failed(error: unknown): CloseReason {
+    this.#logger?.error({ err: error }, "a reader could not be served from the log");
+    return CLOSE_REASONS.internal;
+  }
+
+  /** The way of a batch: matched to audiences, then sent to each at once or joined with what follows within milliseconds. */
+  #fanOut(batch: readonly StoredEvent[]): void {
+    this.#window.add(batch);
+    for (const event of batch) {
+      this.#head = event.position;
+      this.#index.match(event.topic, event.type, (audience) => {
+        audience.push(event);
+        this.#touched.add(audience);
+      });
+    }
+    const encodings = new Encodings();
+    for (const audience of this.#touched) {
+      if (this.#joiner.isDue(audience)) this.#flush(audience, encodings, true);
+      else this.#joiner.add(audience);
+    }
+    this.#touched.clear();
+  }
+
+  #flush(audience: Audience<unknown>, encodings: Encodings, mayDismiss: boolean): void {
+    const startedAtMs = this.#clock.monotonic();
+    audience.flush(this.#head, this.#batchBytes, encodings, this.#meter, startedAtMs);
+    audience.flushedAtMs = this.#clock.monotonic();
+    audience.flushTookMs = audience.flushedAtMs - startedAtMs;
+    if (mayDismiss) this.#dismissIfEmpty(audience);
+  }
+
+  #dismissIfEmpty(audience: Audience<unknown>): void {
+    if (audience.size > 0) return;
+    const audiences = this.#audiences.get(audience.codec);
+    if (audiences?.get(audience.interest.key) !== audience) return;
+    audiences.delete(audience.interest.key);
+    this.#index.remove(audience.interest, audience);
+  }
+
+  /** The log may know more than has been fanned out: that is left to the tail, so that nobody gets it twice. */
+  #upToHead(page: Page): Page {
+    if (page.position <= this.#head) return page;
+    const events = page.events.filter((event) => event.position <= this.#head);
+    return { ...page, events, position: this.#head, isCaughtUp: true };
+  }
+}

@@ -1,0 +1,45 @@
+import { SluiceError } from "./errors.ts";
+
+/**
+ * A place in a log. Outside it is the opaque text `EPOCH-POSITION` (base 36); inside, transports and the bus
+ * carry the position alone and the log's epoch says which log it belongs to.
+ */
+export interface Cursor {
+  /** Which log: made anew with each new log, so that a cursor of another one is recognised. */
+  readonly epoch: string;
+  /** Position of the last event read, from 1 on; 0 is before the first. */
+  readonly position: number;
+}
+
+const CURSOR = /^([0-9a-z]{1,16})-(0|[1-9a-z][0-9a-z]{0,10})$/;
+const EPOCH = /^[0-9a-z]{1,16}$/;
+
+/** The text form that clients see. */
+export function formatCursor(epoch: string, position: number): string {
+  return `${epoch}-${position.toString(36)}`;
+}
+
+/**
+ * Reads a cursor's text.
+ * @throws {SluiceError} `invalid-cursor` if the text is none
+ */
+export function parseCursor(text: string): Cursor {
+  const match = CURSOR.exec(text);
+  const position = match === null ? Number.NaN : Number.parseInt(match[2] ?? "", 36);
+  if (match === null || !Number.isSafeInteger(position)) {
+    throw new SluiceError("invalid-cursor", "That is no cursor: use one that the gateway gave, or earliest or latest.", {
+      field: "after",
+    });
+  }
+  return { epoch: match[1] ?? "", position };
+}
+
+/** Whether `text` may name a log. */
+export function isEpoch(text: string): boolean {
+  return EPOCH.test(text);
+}
+
+/** A new log's epoch: short, and different from any earlier one of the same machine. */
+export function newEpoch(nowMs: number, random: number): string {
+  return Math.floor(nowMs / 1000).toString(36) + Math.floor(random * 1296).toString(36).padStart(2, "0");
+}

@@ -1,0 +1,141 @@
+import { systemClock, type Clock } from "./clock.ts";
+import { newEpoch } from "./cursor.ts";
+import { SluiceError } from "./errors.ts";
+import { StoredEvent, type EventDraft } from "./event.ts";
+import type { Appended, Bounds, EventLog, Page, ReadQuery, Retention } from "./event-log.ts";
+import type { Interest } from "./interest.ts";
+import { TrimmedTopics } from "./trimmed-topics.ts";
+import { Window } from "./window.ts";
+
+/** Options of {@link MemoryLog}. */
+export interface MemoryLogOptions {
+  readonly retention: Retention;
+  /** How long a repeated id is recognised; 0 never. */
+  readonly deduplicationMs: number;
+  readonly clock?: Clock;
+}
+
+/** How often age is looked at. */
+const TRIM_EVERY_MS = 1000;
+/** Ids remembered at the most: with more than that inside the window, the oldest are forgotten. */
+const MAX_REMEMBERED_IDS = 1_000_000;
+
+interface Remembered {
+  readonly position: number;
+  readonly atMs: number;
+}
+
+/** A log that lives as long as its process: a ring bounded by age, count and bytes. A new one has a new epoch. */
+export class MemoryLog implements EventLog {
+  readonly epoch: string;
+  readonly #clock: Clock;
+  readonly #deduplicationMs: number;
+  readonly #ring: Window;
+  readonly #trimmed = new TrimmedTopics();
+  readonly #remembered = new Map<string, Remembered>();
+  readonly #listeners = new Set<(batch: readonly StoredEvent[]) => void>();
+  readonly #stopTrimming: () => void;
+  /** When each retained event came, in order: [position, monotonic ms] of the first event of every append. */
+  readonly #arrivals: { readonly position: number; readonly atMs: number }[] = [];
+  #retention: Retention;
+  #isClosed = false;
+
+  constructor(options: MemoryLogOptions) {
+    this.#clock = options.clock ?? systemClock;
+    this.#retention = options.retention;
+    this.#deduplicationMs = options.deduplicationMs;
+    this.epoch = newEpoch(this.#clock.now(), this.#clock.random());
+    this.#ring = new Window({ events: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }, 0);
+    this.#stopTrimming = this.#clock.every(TRIM_EVERY_MS, () => this.#trim());
+  }
+
+  get isWritable(): boolean {
+    return !this.#isClosed;
+  }
+
+  append(drafts: readonly EventDraft[]): Promise<readonly Appended[]> {
+    if (this.#isClosed) return Promise.reject(new SluiceError("log-unavailable", "The log is closed.", { retryAfterSeconds: 1 }));
+    const nowMs = this.#clock.monotonic();
+    this.#forgetIds(nowMs);
+    const batch: StoredEvent[] = [];
+    const appended: Appended[] = [];
+    for (const draft of drafts) {
+      const key = `${draft.topic} ${draft.id}`;
+      const known = this.#deduplicationMs > 0 ? this.#remembered.get(key) : undefined;
+      if (known !== undefined) {
+        appended.push({ id: draft.id, position: known.position, isDuplicate: true });
+        continue;
+      }
+      const position = this.#ring.newest + batch.length + 1;
+      batch.push(new StoredEvent({ ...draft, epoch: this.epoch, position }));
+      appended.push({ id: draft.id, position, isDuplicate: false });
+      if (this.#deduplicationMs > 0) this.#remembered.set(key, { position, atMs: nowMs });
+    }
+    const first = batch[0];
+    if (first !== undefined) {
+      this.#ring.add(batch);
+      this.#arrivals.push({ position: first.position, atMs: nowMs });
+      this.#trim();
+      for (const listener of this.#listeners) listener(batch);
+    }
+    return Promise.resolve(appended);
+  }
+
+  read(query: ReadQuery): Promise<Page> {
+    const { interest, limit, limitBytes } = query;
+    const gapUntil = this.#trimmed.hasGap(interest, query.after) ? this.#ring.from : null;
+    const after = Math.max(query.after, this.#ring.from);
+    const page = this.#ring.read(interest, after, limit, limitBytes);
+    return Promise.resolve({ ...page, gapUntil });
+  }
+
+  readLast(interest: Interest, count: number): Promise<Page> {
+    const { events } = this.#ring.readLast(interest, count);
+    return Promise.resolve({ events, position: this.#ring.newest, isCaughtUp: true, gapUntil: null });
+  }
+
+  tail(listener: (batch: readonly StoredEvent[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  bounds(): Bounds {
+    return { trimmedThrough: this.#ring.from, newest: this.#ring.newest };
+  }
+
+  setRetention(retention: Retention): void {
+    this.#retention = retention;
+    this.#trim();
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopTrimming();
+    this.#listeners.clear();
+    return Promise.resolve();
+  }
+
+  #trim(): void {
+    const { ageMs, events, bytes } = this.#retention;
+    const note = (event: StoredEvent): void => this.#trimmed.add(event.topic, event.type, event.position);
+    while (this.#ring.size > events || (this.#ring.bytes > bytes && this.#ring.size > 0)) this.#ring.dropOldest(note);
+    const horizonMs = this.#clock.monotonic() - ageMs;
+    let expired = 0;
+    while ((this.#arrivals[expired]?.atMs ?? Number.POSITIVE_INFINITY) < horizonMs) expired += 1;
+    if (expired > 0) {
+      this.#arrivals.splice(0, expired);
+      const through = (this.#arrivals[0]?.position ?? this.#ring.newest + 1) - 1;
+      this.#ring.trimThrough(through, note);
+    }
+    let passed = 0;
+    while ((this.#arrivals[passed + 1]?.position ?? Number.POSITIVE_INFINITY) <= this.#ring.from) passed += 1;
+    if (passed > 0) this.#arrivals.splice(0, passed);
+  }
+
+  #forgetIds(nowMs: number): void {
+    for (const [key, { atMs }] of this.#remembered) {
+      if (nowMs - atMs < this.#deduplicationMs && this.#remembered.size <= MAX_REMEMBERED_IDS) break;
+      this.#remembered.delete(key);
+    }
+  }
+}

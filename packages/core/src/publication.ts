@@ -1,0 +1,199 @@
+import { randomBytes } from "node:crypto";
+import { systemClock, type Clock } from "./clock.ts";
+import { SluiceError } from "./errors.ts";
+import { DEFAULT_TYPE, type EventDraft } from "./event.ts";
+import { compact, elementTexts, memberTexts } from "./json-slices.ts";
+import { checkPublishTopic } from "./topic.ts";
+
+/** Events of one publication at the most. */
+export const MAX_EVENTS_PER_PUBLICATION = 1000;
+
+const ID = /^[A-Za-z0-9_-]{1,128}$/;
+const TYPE = /^[A-Za-z0-9._-]{1,128}$/;
+const TIME = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
+const MEDIA_TYPE = /^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[^"\\\r\n]*"))*$/;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const MEMBERS = new Set(["topic", "data", "type", "id", "time", "data_base64", "datacontenttype"]);
+
+/** What a publisher says of an event, before it is checked. */
+export interface EventInput {
+  readonly topic: unknown;
+  readonly type?: unknown;
+  readonly id?: unknown;
+  readonly time?: unknown;
+  /** JSON text of the data. */
+  readonly dataText?: string | undefined;
+  /** Instead of that: base64 of bytes that are not JSON. */
+  readonly dataBase64?: unknown;
+  readonly dataContentType?: unknown;
+}
+
+/** What checking an event needs to know. */
+export interface PublicationOptions {
+  /** Bytes of one event's data at the most (`limits.event`). */
+  readonly eventBytes: number;
+  readonly clock?: Clock;
+}
+
+/**
+ * Reads the JSON body of a publication: one event or an array of 1–1000.
+ * @throws {SluiceError} `invalid-json`, `invalid-event`, `invalid-topic` or `too-large`, with index and field
+ */
+export function parsePublication(text: string, options: PublicationOptions): EventDraft[] {
+  const parsed = parseJson(text);
+  if (!Array.isArray(parsed)) return [draftOf(text, parsed, options)];
+  return draftsOf(elementTexts(text), parsed, options);
+}
+
+/** The same for events that have been cut out of a larger text: `texts` are theirs, `parsed` what they mean. */
+export function draftsOf(
+  texts: readonly string[],
+  parsed: readonly unknown[],
+  options: PublicationOptions,
+): EventDraft[] {
+  if (parsed.length === 0) throw new SluiceError("invalid-event", "There is no event in the batch.");
+  if (parsed.length > MAX_EVENTS_PER_PUBLICATION) {
+    throw new SluiceError("invalid-event", `More than ${MAX_EVENTS_PER_PUBLICATION} events in one publication.`);
+  }
+  return eachEvent(parsed, (event, index) => draftOf(texts[index] as string, event, options));
+}
+
+/** Makes a draft of each; a fault is told with the index of the event. */
+export function eachEvent<Input>(
+  inputs: readonly Input[],
+  make: (input: Input, index: number) => EventDraft,
+): EventDraft[] {
+  return inputs.map((input, index) => {
+    try {
+      return make(input, index);
+    } catch (error) {
+      throw error instanceof SluiceError ? error.at(index) : error;
+    }
+  });
+}
+
+/** @throws {SluiceError} `invalid-json` */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SluiceError("invalid-json", "The body is not valid JSON.", { cause: error });
+  }
+}
+
+/**
+ * Checks one event and completes it with an id, a type and a time.
+ * @throws {SluiceError} `invalid-event`, `invalid-topic` or `too-large`, naming the field
+ */
+export function toDraft(input: EventInput, options: PublicationOptions): EventDraft {
+  const clock = options.clock ?? systemClock;
+  if (typeof input.topic !== "string") throw invalid("topic", "topic must be a string");
+  return {
+    topic: checkPublishTopic(input.topic),
+    ...payload(input, options.eventBytes),
+    id: input.id === undefined ? newEventId(clock) : match("id", input.id, ID, "1–128 of A–Z a–z 0–9 _ -"),
+    type: input.type === undefined ? DEFAULT_TYPE : match("type", input.type, TYPE, "1–128 of A–Z a–z 0–9 . _ -"),
+    time: input.time === undefined ? new Date(clock.now()).toISOString() : utc(input.time),
+    receivedAtMs: clock.monotonic(),
+  };
+}
+
+const SORTABLE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** A new id: sorts by time (ten characters of milliseconds, base 32), then 80 bits of chance, as a ULID has it. */
+export function newEventId(clock: Clock): string {
+  let id = "";
+  for (let rest = Math.floor(clock.now()), place = 0; place < 10; place += 1) {
+    id = (SORTABLE[rest % 32] as string) + id;
+    rest = Math.floor(rest / 32);
+  }
+  for (const byte of randomPart()) id += SORTABLE[byte & 31] as string;
+  return id;
+}
+
+const POOL_BYTES = 4096;
+const ID_BYTES = 16;
+let pool: Buffer = Buffer.alloc(0);
+let used = 0;
+
+/** Chance is fetched in pools: one call for each id would cost more than all else of a publication. */
+function randomPart(): Buffer {
+  if (used + ID_BYTES > pool.length) {
+    pool = randomBytes(POOL_BYTES);
+    used = 0;
+  }
+  used += ID_BYTES;
+  return pool.subarray(used - ID_BYTES, used);
+}
+
+function draftOf(text: string, parsed: unknown, options: PublicationOptions): EventDraft {
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new SluiceError("invalid-event", "An event must be a JSON object.");
+  }
+  for (const name of Object.keys(parsed)) {
+    if (!MEMBERS.has(name)) throw invalid(name.slice(0, 64), "an event has no such member");
+  }
+  const event = parsed as Record<string, unknown>;
+  return toDraft(
+    {
+      topic: event["topic"],
+      type: event["type"],
+      id: event["id"],
+      time: event["time"],
+      dataText: Object.hasOwn(event, "data") ? memberTexts(text).get("data") : undefined,
+      dataBase64: event["data_base64"],
+      dataContentType: event["datacontenttype"],
+    },
+    options,
+  );
+}
+
+function payload(input: EventInput, maxBytes: number): Pick<EventDraft, "data" | "dataContentType"> {
+  if (input.dataText === undefined) return binary(input, maxBytes);
+  if (input.dataBase64 !== undefined) throw invalid("data_base64", "an event has data or data_base64, not both");
+  const data = compact(input.dataText);
+  checkSize(Buffer.byteLength(data), maxBytes);
+  return { data, dataContentType: null };
+}
+
+function binary(input: EventInput, maxBytes: number): Pick<EventDraft, "data" | "dataContentType"> {
+  const { dataBase64, dataContentType } = input;
+  if (dataBase64 === undefined) throw invalid("data", "data is missing");
+  const data = match("data_base64", dataBase64, BASE64, "base64 with its padding");
+  checkSize(data.length, maxBytes);
+  const type = dataContentType === undefined ? "application/octet-stream" : dataContentType;
+  if (typeof type === "string" && type.length > 255) throw invalid("datacontenttype", "at most 255 characters");
+  return { data, dataContentType: match("datacontenttype", type, MEDIA_TYPE, "a media type") };
+}
+
+function checkSize(bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new SluiceError("too-large", `The event's data is larger than ${maxBytes} bytes.`, { field: "data" });
+}
+
+function invalid(field: string, why: string): SluiceError {
+  return new SluiceError("invalid-event", `The event can't be taken: ${why}.`, { field });
+}
+
+function match(field: string, value: unknown, grammar: RegExp, expected: string): string {
+  if (typeof value === "string" && grammar.test(value)) return value;
+  throw invalid(field, `${field} must be ${expected}`);
+}
+
+/** The time as it was written if it is in UTC, else moved there; leap seconds become the second before. */
+function utc(value: unknown): string {
+  const parts = typeof value === "string" ? TIME.exec(value) : null;
+  const atMs = parts === null ? Number.NaN : Date.parse((value as string).toUpperCase().replace(/:60(?=[.Z+-])/, ":59"));
+  if (parts === null || Number.isNaN(atMs) || !isCalendarDay(parts)) {
+    throw invalid("time", "time must be RFC 3339, for instance 2026-01-31T12:00:00Z");
+  }
+  const text = (value as string).toUpperCase();
+  return text.endsWith("Z") ? text : new Date(atMs).toISOString();
+}
+
+function isCalendarDay(parts: RegExpExecArray): boolean {
+  const [, year, month, day] = parts.map(Number) as [number, number, number, number];
+  const date = new Date(Date.UTC(2000, month - 1, day));
+  date.setUTCFullYear(year, month - 1, day);
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+}

@@ -1,0 +1,48 @@
+import type { Interest } from "./interest.ts";
+import { isInterested } from "./interest.ts";
+
+/**
+ * For each topic and type, the position of its last trimmed event: what makes gaps precise. Bounded: when it is full,
+ * the topics that were trimmed longest ago are forgotten, and a cursor older than those is told a gap to be safe.
+ */
+export class TrimmedTopics {
+  readonly #maxTopics: number;
+  readonly #topics = new Map<string, Map<string, number>>();
+  #forgottenThrough = 0;
+  #through = 0;
+
+  constructor(maxTopics = 1_000_000) {
+    this.#maxTopics = maxTopics;
+  }
+
+  /** The event is no longer retained. Positions must rise. */
+  add(topic: string, type: string, position: number): void {
+    this.#through = position;
+    const types = this.#topics.get(topic) ?? new Map<string, number>();
+    types.set(type, position);
+    // Put in anew, so that the map is ordered by how long ago a topic was trimmed.
+    this.#topics.delete(topic);
+    this.#topics.set(topic, types);
+    if (this.#topics.size > this.#maxTopics) this.#forgetOldest();
+  }
+
+  /** Whether an event of that interest was trimmed after the position. */
+  hasGap(interest: Interest, after: number): boolean {
+    if (after >= this.#through) return false;
+    if (after < this.#forgottenThrough) return true;
+    const isExact = interest.clauses.every(({ filter }) => !filter.isPattern);
+    const topics = isExact ? interest.clauses.map(({ filter }) => filter.text) : this.#topics.keys();
+    for (const topic of topics) {
+      for (const [type, position] of this.#topics.get(topic) ?? []) {
+        if (position > after && isInterested(interest, { topic, type })) return true;
+      }
+    }
+    return false;
+  }
+
+  #forgetOldest(): void {
+    const [topic, types] = this.#topics.entries().next().value as [string, Map<string, number>];
+    this.#forgottenThrough = Math.max(this.#forgottenThrough, ...types.values());
+    this.#topics.delete(topic);
+  }
+}
