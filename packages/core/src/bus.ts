@@ -107,9 +107,8 @@ export class Bus implements SubscriptionHost {
   async read(interest: Interest, start: Start, limit: number): Promise<ReadPage> {
     const { after, gap } = this.resolve(start);
     if (typeof start === "object" && "last" in start) {
-      const { events } = await this.lastPage(interest, start.last);
-      // What was published while the log was asked belongs to the next read: the page ends with its last event.
-      return { events, cursor: this.cursorAt(Math.max(after, events.at(-1)?.position ?? 0)), gap: null };
+      const { events } = await this.lastPage(interest, start.last, after);
+      return { events, cursor: this.cursorAt(after), gap: null };
     }
     let page = await this.page(interest, after, limit);
     let told = gap ?? (start !== "earliest" && page.gapUntil !== null ? this.gapFrom(after, page.gapUntil) : null);
@@ -142,13 +141,14 @@ export class Bus implements SubscriptionHost {
     return this.#log.read(query).then((page) => this.#upToHead(page));
   }
 
-  async lastPage(interest: Interest, count: number): Promise<Page> {
-    this.#window.trimThrough(this.#log.bounds().trimmedThrough);
-    const { events, isComplete } = this.#window.readLast(interest, count);
-    if (!isComplete || events.length >= count || this.#window.from <= this.#log.bounds().trimmedThrough) {
-      return { events, position: this.#head, isCaughtUp: true, gapUntil: null };
+  lastPage(interest: Interest, count: number, upTo: number): Page | Promise<Page> {
+    const { trimmedThrough } = this.#log.bounds();
+    this.#window.trimThrough(trimmedThrough);
+    const { events, isComplete } = this.#window.readLast(interest, count, upTo);
+    if (!isComplete || events.length >= count || this.#window.from <= trimmedThrough) {
+      return { events, position: upTo, isCaughtUp: upTo >= this.#head, gapUntil: null };
     }
-    return this.#upToHead(await this.#log.readLast(interest, count));
+    return this.#log.readLast(interest, count, upTo);
   }
 
   resolve(start: Start): { readonly after: number; readonly gap: Gap | null } {

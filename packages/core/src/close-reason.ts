@@ -22,7 +22,11 @@ export interface CloseReason {
 /** The close reasons that need no more than their name. */
 export const CLOSE_REASONS: Readonly<Record<CloseCode, CloseReason>> = {
   draining: { code: "draining", detail: "The gateway is stopping: come back with your cursor.", mayReconnect: true },
-  "token-expired": { code: "token-expired", detail: "The token has expired: come back with a new one.", mayReconnect: false },
+  "token-expired": {
+    code: "token-expired",
+    detail: "The token has expired: come back with a new one.",
+    mayReconnect: false,
+  },
   "grant-revoked": { code: "grant-revoked", detail: "A grant was taken back.", mayReconnect: false },
   "too-slow": {
     code: "too-slow",

@@ -27,9 +27,13 @@ export function parseCursor(text: string): Cursor {
   const match = CURSOR.exec(text);
   const position = match === null ? Number.NaN : Number.parseInt(match[2] ?? "", 36);
   if (match === null || !Number.isSafeInteger(position)) {
-    throw new SluiceError("invalid-cursor", "That is no cursor: use one that the gateway gave, or earliest or latest.", {
-      field: "after",
-    });
+    throw new SluiceError(
+      "invalid-cursor",
+      "That is no cursor: use one that the gateway gave, or earliest or latest.",
+      {
+        field: "after",
+      },
+    );
   }
   return { epoch: match[1] ?? "", position };
 }
@@ -41,5 +45,10 @@ export function isEpoch(text: string): boolean {
 
 /** A new log's epoch: short, and different from any earlier one of the same machine. */
 export function newEpoch(nowMs: number, random: number): string {
-  return Math.floor(nowMs / 1000).toString(36) + Math.floor(random * 1296).toString(36).padStart(2, "0");
+  return (
+    Math.floor(nowMs / 1000).toString(36) +
+    Math.floor(random * 1296)
+      .toString(36)
+      .padStart(2, "0")
+  );
 }

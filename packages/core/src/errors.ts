@@ -53,7 +53,11 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "transport-off": { status: 406, title: "This transport is switched off", isRetryable: false },
   "request-timeout": { status: 408, title: "The request did not arrive in time", isRetryable: true },
   "too-large": { status: 413, title: "Larger than the limit", isRetryable: false },
-  "unsupported-media-type": { status: 415, title: "The body's media type is not one of those taken", isRetryable: false },
+  "unsupported-media-type": {
+    status: 415,
+    title: "The body's media type is not one of those taken",
+    isRetryable: false,
+  },
   "invalid-topic": { status: 422, title: "The topic is not valid", isRetryable: false },
   "invalid-event": { status: 422, title: "The event is not valid", isRetryable: false },
   "upgrade-required": { status: 426, title: "This transport needs a WebSocket upgrade", isRetryable: false },

@@ -71,8 +71,8 @@ export interface EventLog {
   append(drafts: readonly EventDraft[]): Promise<readonly Appended[]>;
   /** A page of matching events after a position, oldest first. */
   read(query: ReadQuery): Promise<Page>;
-  /** The newest `count` retained events that match, oldest first, and the position up to which that holds. */
-  readLast(interest: Interest, count: number): Promise<Page>;
+  /** The newest `count` retained events that match and are not behind `upTo`, oldest first. The page's position is `upTo`. */
+  readLast(interest: Interest, count: number, upTo: number): Promise<Page>;
   /** Every event that became durable, in log order, in batches. The answer ends it. */
   tail(listener: (batch: readonly StoredEvent[]) => void): () => void;
   bounds(): Bounds;

@@ -46,7 +46,7 @@ export function compact(text: string): string {
   if (!/[ \t\r\n]/.test(text)) return text;
   let out = "";
   let from = 0;
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const unit = text.charCodeAt(at);
     if (unit === QUOTE) {
       at = skipString(text, at);

@@ -54,7 +54,8 @@ export class MemoryLog implements EventLog {
   }
 
   append(drafts: readonly EventDraft[]): Promise<readonly Appended[]> {
-    if (this.#isClosed) return Promise.reject(new SluiceError("log-unavailable", "The log is closed.", { retryAfterSeconds: 1 }));
+    if (this.#isClosed)
+      return Promise.reject(new SluiceError("log-unavailable", "The log is closed.", { retryAfterSeconds: 1 }));
     const nowMs = this.#clock.monotonic();
     this.#forgetIds(nowMs);
     const batch: StoredEvent[] = [];
@@ -89,9 +90,9 @@ export class MemoryLog implements EventLog {
     return Promise.resolve({ ...page, gapUntil });
   }
 
-  readLast(interest: Interest, count: number): Promise<Page> {
-    const { events } = this.#ring.readLast(interest, count);
-    return Promise.resolve({ events, position: this.#ring.newest, isCaughtUp: true, gapUntil: null });
+  readLast(interest: Interest, count: number, upTo: number): Promise<Page> {
+    const { events } = this.#ring.readLast(interest, count, upTo);
+    return Promise.resolve({ events, position: upTo, isCaughtUp: upTo >= this.#ring.newest, gapUntil: null });
   }
 
   tail(listener: (batch: readonly StoredEvent[]) => void): () => void {

@@ -180,14 +180,14 @@ function match(field: string, value: unknown, grammar: RegExp, expected: string)
   throw invalid(field, `${field} must be ${expected}`);
 }
 
-/** The time as it was written if it is in UTC, else moved there; leap seconds become the second before. */
+/** The time as it was written if it is in UTC, else moved there; a leap second becomes the second before it. */
 function utc(value: unknown): string {
-  const parts = typeof value === "string" ? TIME.exec(value) : null;
-  const atMs = parts === null ? Number.NaN : Date.parse((value as string).toUpperCase().replace(/:60(?=[.Z+-])/, ":59"));
+  const text = typeof value === "string" ? value.toUpperCase().replace(/:60(?=[.Z+-])/, ":59") : "";
+  const parts = TIME.exec(text);
+  const atMs = parts === null ? Number.NaN : Date.parse(text);
   if (parts === null || Number.isNaN(atMs) || !isCalendarDay(parts)) {
     throw invalid("time", "time must be RFC 3339, for instance 2026-01-31T12:00:00Z");
   }
-  const text = (value as string).toUpperCase();
   return text.endsWith("Z") ? text : new Date(atMs).toISOString();
 }
 

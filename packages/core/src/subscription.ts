@@ -14,7 +14,7 @@ export interface SubscriptionHost {
   readonly head: number;
   /** A page behind a position; at once if the window has it. */
   page(interest: Interest, after: number, limit: number): Page | Promise<Page>;
-  lastPage(interest: Interest, count: number): Promise<Page>;
+  lastPage(interest: Interest, count: number, upTo: number): Page | Promise<Page>;
   resolve(start: Start): { readonly after: number; readonly gap: Gap | null };
   gapFrom(after: number, until: number): Gap;
   /** Takes the reader into the audience of that interest, which has nothing pending then. */
@@ -208,7 +208,8 @@ export class Subscription<Bytes> implements Member<Bytes> {
     const replay = this.#replays[0];
     if (replay === undefined) return "done";
     if (replay.last > 0) {
-      return this.#host.lastPage(replay.interest, replay.last).then((page) => this.#takeLast(replay, page));
+      const page = this.#host.lastPage(replay.interest, replay.last, replay.position);
+      return page instanceof Promise ? page.then((read) => this.#takeLast(replay, read)) : this.#takeLast(replay, page);
     }
     const page = this.#host.page(replay.interest, replay.position, replay.limit);
     return page instanceof Promise
@@ -233,15 +234,14 @@ export class Subscription<Bytes> implements Member<Bytes> {
     return "again";
   }
 
-  #takeLast(replay: Replay, page: Page): void {
+  #takeLast(replay: Replay, page: Page): "again" {
     // Not while the connection is full: the page is read again when it has drained.
-    if (replay.isCancelled || this.#isClosed || this.#isFull || this.#isBehind) return;
+    if (replay.isCancelled || this.#isClosed || this.#isFull || this.#isBehind) return "again";
     const first = page.events[0];
     replay.since = page.events.length < replay.last || first === undefined ? 0 : first.position - 1;
     replay.last = 0;
-    replay.mayGap = false;
-    replay.position = page.position;
     this.#send(this.#newTo(page.events), page.position);
+    return "again";
   }
 
   #replayPage(replay: Replay, page: Page): "again" {
@@ -260,7 +260,9 @@ export class Subscription<Bytes> implements Member<Bytes> {
 
   /** Answers whether the page can be sent now. */
   #tellGap(replay: Replay, page: Page): boolean {
-    const gap = replay.gap ?? (replay.mayGap && page.gapUntil !== null ? this.#host.gapFrom(replay.position, page.gapUntil) : null);
+    const gap =
+      replay.gap ??
+      (replay.mayGap && page.gapUntil !== null ? this.#host.gapFrom(replay.position, page.gapUntil) : null);
     replay.gap = null;
     replay.mayGap = false;
     if (gap === null) {

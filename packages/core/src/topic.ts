@@ -30,7 +30,8 @@ function fault(text: string): string | undefined {
 function segmentFault(segment: string): string | undefined {
   if (segment.length === 0) return "a segment is empty";
   if (segment === "." || segment === "..") return "a segment may not be . or ..";
-  if (!SEGMENT.test(segment)) return "a segment may hold printable characters only, without white space and / * # ? % \\";
+  if (!SEGMENT.test(segment))
+    return "a segment may hold printable characters only, without white space and / * # ? % \\";
   return undefined;
 }
 
@@ -63,7 +64,8 @@ export function isSystemTopic(text: string): boolean {
  */
 export function checkPublishTopic(text: string): string {
   const found = topicFault(text) ?? (isSystemTopic(text) ? "topics under $sys are the gateway's own" : undefined);
-  if (found !== undefined) throw new SluiceError("invalid-topic", `The topic can't be used: ${found}.`, { field: "topic" });
+  if (found !== undefined)
+    throw new SluiceError("invalid-topic", `The topic can't be used: ${found}.`, { field: "topic" });
   return text;
 }
 

@@ -110,8 +110,8 @@ export class Window {
     return { events, position: Math.max(after, this.#newest), isCaughtUp: true };
   }
 
-  /** The newest `count` matching events, oldest first; `isComplete` if there are not more in the window. */
-  readLast(interest: Interest, count: number): { events: StoredEvent[]; isComplete: boolean } {
+  /** The newest `count` matching events up to a position, oldest first; `isComplete` if the window holds no more of them. */
+  readLast(interest: Interest, count: number, upTo: number): { events: StoredEvent[]; isComplete: boolean } {
     const events: StoredEvent[] = [];
     const topics = exactTopics(interest);
     const source = topics?.length === 1 ? (this.#lanes.get(topics[0] as string)?.events ?? []) : this.#events;
@@ -119,7 +119,7 @@ export class Window {
     for (let index = source.length - 1; index >= start; index -= 1) {
       if (events.length >= count) return { events: events.reverse(), isComplete: false };
       const event = source[index] as StoredEvent;
-      if (isInterested(interest, event)) events.push(event);
+      if (event.position <= upTo && isInterested(interest, event)) events.push(event);
     }
     return { events: events.reverse(), isComplete: true };
   }
