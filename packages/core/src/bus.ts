@@ -176,8 +176,8 @@ export class Bus implements SubscriptionHost {
     let audience = audiences.get(interest.key) as Audience<Bytes> | undefined;
     if (audience === undefined) {
       audience = new Audience(interest, sink.codec);
-      audiences.set(interest.key, audience as Audience<unknown>);
-      this.#index.add(interest, audience as Audience<unknown>);
+      audiences.set(interest.key, audience);
+      this.#index.add(interest, audience);
     } else if (audience.hasPending) {
       this.flush(audience, false);
     }
@@ -187,12 +187,12 @@ export class Bus implements SubscriptionHost {
 
   leave<Bytes>(audience: Audience<Bytes>, member: Member<Bytes>): void {
     audience.remove(member);
-    this.#dismissIfEmpty(audience as Audience<unknown>);
+    this.#dismissIfEmpty(audience);
   }
 
   /** Sends what an audience is to get. One that is empty then is given up, unless somebody is about to join it. */
   flush<Bytes>(audience: Audience<Bytes>, mayDismiss = true): void {
-    this.#flush(audience as Audience<unknown>, new Encodings(), mayDismiss);
+    this.#flush(audience, new Encodings(), mayDismiss);
   }
 
   encode<Bytes>(sink: Sink<Bytes>, events: readonly StoredEvent[]): Bytes {

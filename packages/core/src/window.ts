@@ -117,11 +117,11 @@ export class Window {
     const source = topics?.length === 1 ? (this.#lanes.get(topics[0] as string)?.events ?? []) : this.#events;
     const start = topics?.length === 1 ? (this.#lanes.get(topics[0] as string)?.start ?? 0) : this.#start;
     for (let index = source.length - 1; index >= start; index -= 1) {
-      if (events.length >= count) return { events: events.reverse(), isComplete: false };
+      if (events.length >= count) return { events: events.toReversed(), isComplete: false };
       const event = source[index] as StoredEvent;
       if (event.position <= upTo && isInterested(interest, event)) events.push(event);
     }
-    return { events: events.reverse(), isComplete: true };
+    return { events: events.toReversed(), isComplete: true };
   }
 
   #candidates(interest: Interest, after: number): Iterable<StoredEvent> {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Bus } from "../src/bus.ts";
 import { parseCursor } from "../src/cursor.ts";
@@ -45,16 +45,6 @@ function slowLog(log: EventLog): { log: EventLog; letReadsAnswer: () => void } {
   };
 }
 
-/** Every look at it takes time, so that flushes seem to last and what follows them is held back and joined. */
-class TickingClock extends ManualClock {
-  #ticks = 0;
-
-  override monotonic(): number {
-    this.#ticks += 2;
-    return super.monotonic() + this.#ticks;
-  }
-}
-
 class Reader implements Sink<readonly StoredEvent[]> {
   readonly codec = codec;
   readonly got: StoredEvent[] = [];
@@ -76,6 +66,34 @@ class Reader implements Sink<readonly StoredEvent[]> {
 
   close(reason: CloseReason): void {
     this.closed.push(reason);
+  }
+}
+
+/** A clock that work takes time of: after a slow flush, what follows is held back and joined. */
+class WorkingClock extends ManualClock {
+  #workMs = 0;
+
+  work(forMs: number): void {
+    this.#workMs += forMs;
+  }
+
+  override monotonic(): number {
+    return super.monotonic() + this.#workMs;
+  }
+}
+
+/** A reader to whom writing takes long. */
+class HeavyReader extends Reader {
+  readonly #clock: WorkingClock;
+
+  constructor(clock: WorkingClock) {
+    super();
+    this.#clock = clock;
+  }
+
+  override write(events: readonly StoredEvent[]): boolean {
+    this.#clock.work(8);
+    return super.write(events);
   }
 }
 
@@ -164,9 +182,9 @@ interface Asked {
 }
 
 async function run(list: readonly Step[], windowEvents: number, isJoining: boolean): Promise<void> {
-  const clock = isJoining ? new TickingClock() : new ManualClock();
+  const clock = new WorkingClock();
   const { memory, bus, letReadsAnswer, publish: put } = house(windowEvents, clock);
-  const bystander = new Reader();
+  const bystander = isJoining ? new HeavyReader(clock) : new Reader();
   bus.subscribe(bystander).extend([parseFilter("**")], [], "latest");
   const reader = new Reader();
   const subscription = bus.subscribe(reader);

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { interestIn, isInterested, type Interest } from "../src/interest.ts";
 import { TopicIndex } from "../src/topic-index.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkPublishTopic, covers, isTopic, matches, parseFilter } from "../src/topic.ts";
 import { SluiceError } from "../src/errors.ts";
