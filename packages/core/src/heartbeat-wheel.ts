@@ -1,61 +1,37 @@
 import type { Clock } from "./clock.ts";
 
-/** Something that wants to be woken once per period. */
+/** A connected reader that shows from time to time that its connection lives. */
 export interface HeartbeatMember {
-  /** Must not throw: the others of the same round would go without. */
-  beat(): void;
+  /**
+   * Its time has come. The answer says after how many milliseconds it wants to be asked again; without one, after its
+   * period. A reader that wrote a moment ago thus puts its heartbeat off without touching the wheel on each write.
+   */
+  beat(): number | void;
 }
 
-/** The most parts that a period is cut into: how evenly the beats are spread over it. */
-const MAX_SLOTS = 100;
-/** A timer that fires more often than this would cost more than it spreads. */
-const MIN_TICK_MS = 10;
+type Slot = Set<HeartbeatMember>;
 
-/** All members of one period, in slots that are visited one after the other. */
-class Ring {
-  readonly slots: readonly Set<HeartbeatMember>[];
+/** All members with the same period: a ring of slots, one of which is served per tick. */
+interface Ring {
   readonly tickMs: number;
-  size = 0;
-  stop: (() => void) | null = null;
-  #nextSlot = 0;
-  #current = 0;
-
-  constructor(periodMs: number) {
-    const count = Math.min(MAX_SLOTS, Math.max(1, Math.floor(periodMs / MIN_TICK_MS)));
-    this.slots = Array.from({ length: count }, () => new Set<HeartbeatMember>());
-    this.tickMs = periodMs / count;
-  }
-
-  add(member: HeartbeatMember): void {
-    // In turn and not by arrival: those that come back together after a cut would else beat together for ever.
-    this.slots[this.#nextSlot]?.add(member);
-    this.#nextSlot = (this.#nextSlot + 1) % this.slots.length;
-    this.size += 1;
-  }
-
-  /** Looks into every slot: a member that remembered its own would cost memory in each idle connection. */
-  remove(member: HeartbeatMember): boolean {
-    for (const slot of this.slots) {
-      if (!slot.delete(member)) continue;
-      this.size -= 1;
-      return true;
-    }
-    return false;
-  }
-
-  advance(): void {
-    this.#current = (this.#current + 1) % this.slots.length;
-    for (const member of this.slots[this.#current] ?? []) member.beat();
-  }
+  readonly slots: readonly Slot[];
+  readonly stop: () => void;
+  /** The slot served last. */
+  current: number;
+  size: number;
 }
+
+/** Ticks in a period. Heartbeats are late by one tick at the most: a second, where the period is 15. */
+const TICKS = 15;
 
 /**
- * Heartbeats of any number of connections on one timer per period, instead of a timer and a closure for each. A member
- * beats once per period, the first time within one; the members are spread evenly over the period.
+ * Heartbeats of all connections by one timer per period, instead of one per connection: a timer with its closure costs
+ * some 250 bytes, and 10 000 that were set together fire together. Members are spread over the ring as they come.
  */
 export class HeartbeatWheel {
   readonly #clock: Clock;
   readonly #rings = new Map<number, Ring>();
+  readonly #places = new Map<HeartbeatMember, { readonly ring: Ring; readonly slot: Slot }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -63,31 +39,80 @@ export class HeartbeatWheel {
 
   /** How many members there are. */
   get size(): number {
-    let size = 0;
-    for (const ring of this.#rings.values()) size += ring.size;
-    return size;
+    return this.#places.size;
   }
 
-  /** From now on `member.beat()` is called every `periodMs`. A member must not be added twice. */
+  /** Calls `member.beat()` after `periodMs`, and again and again, until it is removed. A member has one place. */
   add(member: HeartbeatMember, periodMs: number): void {
+    this.remove(member);
+    const ring = this.#ringOf(periodMs);
+    ring.size += 1;
+    this.#place(member, ring, TICKS);
+  }
+
+  /** Idempotent. */
+  remove(member: HeartbeatMember): void {
+    const place = this.#places.get(member);
+    if (place === undefined) return;
+    place.slot.delete(member);
+    this.#places.delete(member);
+    this.#shrink(place.ring);
+  }
+
+  /** Stops all timers and lets go of all members. */
+  close(): void {
+    for (const ring of this.#rings.values()) ring.stop();
+    this.#rings.clear();
+    this.#places.clear();
+  }
+
+  #ringOf(periodMs: number): Ring {
     let ring = this.#rings.get(periodMs);
     if (ring === undefined) {
-      ring = new Ring(periodMs);
+      const tickMs = Math.max(1, periodMs / TICKS);
+      const made: Ring = {
+        tickMs,
+        // One more than a period has, so that "after a period" is not the slot that is being served.
+        slots: Array.from({ length: TICKS + 1 }, () => new Set<HeartbeatMember>()),
+        stop: this.#clock.every(tickMs, () => this.#tick(made)),
+        current: 0,
+        size: 0,
+      };
+      ring = made;
       this.#rings.set(periodMs, ring);
     }
-    ring.add(member);
-    ring.stop ??= this.#clock.every(ring.tickMs, () => ring.advance());
+    return ring;
   }
 
-  /** Idempotent. With the last member of a period its timer ends. */
-  remove(member: HeartbeatMember): void {
-    for (const [periodMs, ring] of this.#rings) {
-      if (!ring.remove(member)) continue;
-      if (ring.size === 0) {
-        ring.stop?.();
-        this.#rings.delete(periodMs);
-      }
-      return;
+  #place(member: HeartbeatMember, ring: Ring, ticks: number): void {
+    const ahead = Math.min(Math.max(1, ticks), TICKS);
+    const slot = ring.slots[(ring.current + ahead) % ring.slots.length] as Slot;
+    slot.add(member);
+    this.#places.set(member, { ring, slot });
+  }
+
+  #tick(ring: Ring): void {
+    ring.current = (ring.current + 1) % ring.slots.length;
+    const slot = ring.slots[ring.current] as Slot;
+    for (const member of [...slot]) {
+      const place = this.#places.get(member);
+      // A beat may have sent others of this slot away.
+      if (place?.slot !== slot) continue;
+      slot.delete(member);
+      this.#place(member, ring, TICKS);
+      const againMs = member.beat();
+      if (typeof againMs !== "number") continue;
+      const moved = this.#places.get(member);
+      if (moved?.ring !== ring) continue;
+      moved.slot.delete(member);
+      this.#place(member, ring, Math.ceil(againMs / ring.tickMs));
     }
+  }
+
+  #shrink(ring: Ring): void {
+    ring.size -= 1;
+    if (ring.size > 0) return;
+    ring.stop();
+    for (const [periodMs, kept] of this.#rings) if (kept === ring) this.#rings.delete(periodMs);
   }
 }
