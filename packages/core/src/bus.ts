@@ -167,6 +167,10 @@ export class Bus implements SubscriptionHost {
     return { after: this.cursorAt(after), resumedAt: this.cursorAt(until), reason: "expired" };
   }
 
+  intern(interest: Interest, sink: Sink<unknown>): Interest {
+    return this.#audiences.get(sink.codec)?.get(interest.key)?.interest ?? interest;
+  }
+
   join<Bytes>(interest: Interest, member: Member<Bytes>, sink: Sink<Bytes>): Audience<Bytes> {
     let audiences = this.#audiences.get(sink.codec);
     if (audiences === undefined) {

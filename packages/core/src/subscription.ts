@@ -17,6 +17,8 @@ export interface SubscriptionHost {
   lastPage(interest: Interest, count: number, upTo: number): Page | Promise<Page>;
   resolve(start: Start): { readonly after: number; readonly gap: Gap | null };
   gapFrom(after: number, until: number): Gap;
+  /** The same interest, as others of the codec hold it already: ten thousand readers of a topic keep it once. */
+  intern(interest: Interest, sink: Sink<unknown>): Interest;
   /** Takes the reader into the audience of that interest, which has nothing pending then. */
   join<Bytes>(interest: Interest, member: Member<Bytes>, sink: Sink<Bytes>): Audience<Bytes>;
   leave<Bytes>(audience: Audience<Bytes>, member: Member<Bytes>): void;
@@ -104,7 +106,7 @@ export class Subscription<Bytes> implements Member<Bytes> {
     options: { readonly observer?: ReplayObserver; readonly limit?: number } = {},
   ): number {
     const { after, gap } = this.#host.resolve(start);
-    const interest = interestIn(filters, types);
+    const interest = this.#host.intern(interestIn(filters, types), this.#sink);
     const last = typeof start === "object" && "last" in start ? start.last : 0;
     if (start === "latest" && options.observer?.live === undefined) {
       this.#admit(interest, after);
@@ -286,6 +288,10 @@ export class Subscription<Bytes> implements Member<Bytes> {
   /** Makes an interest that is caught up with live. */
   #admit(interest: Interest, since: number): void {
     const added = interest.clauses.map((clause) => ({ clause, since }));
+    if (this.#live.length === 0) {
+      this.#setLive(added, interest);
+      return;
+    }
     const keys = new Map<string, LiveClause>();
     for (const entry of [...this.#live, ...added]) {
       const { key } = interestOf([entry.clause]);
@@ -295,12 +301,12 @@ export class Subscription<Bytes> implements Member<Bytes> {
     this.#setLive([...keys.values()]);
   }
 
-  #setLive(live: readonly LiveClause[]): void {
+  #setLive(live: readonly LiveClause[], interest: Interest = interestOf(live.map(({ clause }) => clause))): void {
     const wasBehind = this.#isBehind;
     this.#leave();
     if (this.#isClosed) return;
     this.#live = live;
-    this.#interest = live.length === 0 ? NOTHING : interestOf(live.map(({ clause }) => clause));
+    this.#interest = interest;
     if (live.length === 0) this.#position = this.#host.head;
     else if (!wasBehind && !this.#isFull) this.#join();
   }
