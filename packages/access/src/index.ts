@@ -1,2 +1,12 @@
-/** The name of this package. */
-export const packageName: string = "@sluice/access";
+export {
+  type AccessOptionFault,
+  type AccessOptions,
+  AccessOptionsError,
+  type AccessRules,
+  type JwtOptions,
+} from "./access-options.ts";
+export { JWT_ALGORITHMS, type JwtAlgorithm } from "./algorithms.ts";
+export { type Deadline, Deadlines } from "./deadlines.ts";
+export { createAccess, type GatewayAccess } from "./gateway-access.ts";
+export type { GrantSource, GrantVerdict } from "./grant-source.ts";
+export { mintToken, type MintOptions } from "./mint-token.ts";
