@@ -75,6 +75,15 @@ export class Subscription<Bytes> implements Member<Bytes> {
     return this.#position;
   }
 
+  /** All topics asked for can be read on from here without missing anything: how far the least advanced has got. */
+  get resumePosition(): number {
+    if (this.isLive) return this.#host.head;
+    const isNothingLive = this.#live.length === 0 && this.#replays.length > 0;
+    let position = isNothingLive ? this.#host.head : this.#position;
+    for (const replay of this.#replays) position = Math.min(position, replay.position);
+    return position;
+  }
+
   /** Whether the reader has everything up to the head: a heartbeat may then tell the head's cursor. */
   get isLive(): boolean {
     if (this.#isClosed || this.#isFull || this.#replays.length > 0) return false;
