@@ -40,14 +40,11 @@ export function createShopServer(options: ShopServerOptions): FastifyInstance {
     if (!isTakingOrders()) return busy(reply, "Too many changes wait to be told. Try again in a moment.");
     const pizza = pizzaOf(request.body);
     const placing = shop.place(pizza);
-    switch (placing.outcome) {
-      case "placed":
-        return reply.code(201).header("location", `/orders/${placing.order.id}`).send(viewOf(placing.order));
-      case "unknown-pizza":
-        return refuse(reply, 422, `There is no such pizza. On the menu: ${MENU.map(({ name }) => name).join(", ")}.`);
-      case "kitchen-full":
-        return busy(reply, "The kitchen is full. Try again in a moment.");
+    if (placing.outcome === "kitchen-full") return busy(reply, "The kitchen is full. Try again in a moment.");
+    if (placing.outcome === "unknown-pizza") {
+      return refuse(reply, 422, `There is no such pizza. On the menu: ${MENU.map(({ name }) => name).join(", ")}.`);
     }
+    return reply.code(201).header("location", `/orders/${placing.order.id}`).send(viewOf(placing.order));
   });
 
   server.get<{ Params: { id: string } }>("/orders/:id", (request, reply) => {
@@ -57,14 +54,9 @@ export function createShopServer(options: ShopServerOptions): FastifyInstance {
 
   server.delete<{ Params: { id: string } }>("/orders/:id", (request, reply) => {
     const cancelling = shop.cancel(request.params.id);
-    switch (cancelling.outcome) {
-      case "cancelled":
-        return reply.send(viewOf(cancelling.order));
-      case "too-late":
-        return refuse(reply, 409, "It is ready: too late to cancel.");
-      case "unknown-order":
-        return refuse(reply, 404, "There is no such order.");
-    }
+    if (cancelling.outcome === "unknown-order") return refuse(reply, 404, "There is no such order.");
+    if (cancelling.outcome === "too-late") return refuse(reply, 409, "It is ready: too late to cancel.");
+    return reply.send(viewOf(cancelling.order));
   });
 
   return server;

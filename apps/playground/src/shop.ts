@@ -96,7 +96,7 @@ export class Shop {
 
   /** All orders that are remembered, the newest first. */
   list(): Order[] {
-    return [...this.#orders.values()].reverse();
+    return [...this.#orders.values()].toReversed();
   }
 
   /** Puts the fire out: nothing changes any more. */
