@@ -1,2 +1,4 @@
-/** The name of this package. */
-export const packageName: string = "@sluice/log-sqlite";
+export { LogOpenError } from "./log-open-error.ts";
+export { openSqliteLog } from "./open.ts";
+export type { SqliteLogOptions } from "./options.ts";
+export type { SqliteLog } from "./sqlite-log.ts";

@@ -1,0 +1,138 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { checkLogFile } from "./log-file-check.ts";
+import { LogOpenError } from "./log-open-error.ts";
+import { APPLICATION_ID, FORMAT_VERSION, SCHEMA } from "./schema.ts";
+
+/** How long a statement waits for a lock that somebody else holds: a person with the sqlite3 shell, say. */
+const BUSY_MS = 5000;
+/** The writer-ahead log is cut to this size when it starts anew. */
+const WAL_BYTES = 64 * 1024 * 1024;
+
+/** The file with the events, in the log's folder. */
+export function logFileIn(folder: string): string {
+  return join(folder, "log.db");
+}
+
+/** What {@link openLogFolder} gives to the writer. */
+export interface LogFolder {
+  readonly db: DatabaseSync;
+  /** Lets go of the file, then of the lock. */
+  readonly close: () => void;
+}
+
+/**
+ * Opens the log in a folder for writing; makes both where they are missing.
+ * @throws {LogOpenError} if there is something else, something broken or somebody else
+ */
+export function openLogFolder(folder: string, newEpoch: string): LogFolder {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new LogOpenError(`The log's folder ${folder} can't be made: ${reasonOf(error)}.`, { cause: error });
+  }
+  const lock = takeLock(folder);
+  try {
+    const path = logFileIn(folder);
+    if (existsSync(path)) checkLogFile(path);
+    else createLogFile(folder, newEpoch);
+    const db = openForWriting(path);
+    return {
+      db,
+      close: () => {
+        db.close();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+/** Opens a log that is open for writing for reading too. */
+export function openForReading(folder: string): DatabaseSync {
+  const db = new DatabaseSync(logFileIn(folder), { readOnly: true, timeout: BUSY_MS });
+  db.exec("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;");
+  return db;
+}
+
+/** One process per folder: a transaction that never ends on a file of its own; the system ends it with the process. */
+function takeLock(folder: string): DatabaseSync {
+  const path = join(folder, "lock.db");
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(path, { timeout: 0 });
+    lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE;");
+    return lock;
+  } catch (error) {
+    lock?.close();
+    const isBusy = error instanceof Error && "errcode" in error && (error.errcode === 5 || error.errcode === 6);
+    throw new LogOpenError(
+      isBusy
+        ? `The log in ${folder} is in use by another process: stop that one, or give each a folder of its own.`
+        : `The log's lock ${path} can't be taken: ${reasonOf(error)}.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Makes the file under another name first, so that it is there whole or not at all. */
+function createLogFile(folder: string, epoch: string): void {
+  const path = logFileIn(folder);
+  if (existsSync(`${path}-wal`)) {
+    throw new LogOpenError(`${path} is missing, but ${path}-wal is there: put both back, or move that one away too.`);
+  }
+  const draft = `${path}.new`;
+  try {
+    for (const suffix of ["", "-journal", "-wal", "-shm"]) rmSync(`${draft}${suffix}`, { force: true });
+    const db = new DatabaseSync(draft);
+    try {
+      db.exec(`PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = EXTRA; PRAGMA fullfsync = 1;
+        BEGIN; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT_VERSION}; ${SCHEMA}`);
+      db.prepare("INSERT INTO log VALUES (?, 0, 0, 0, 0)").run(epoch);
+      db.exec("COMMIT");
+    } finally {
+      db.close();
+    }
+    renameSync(draft, path);
+    syncFolder(folder);
+  } catch (error) {
+    throw new LogOpenError(`The log ${path} can't be made: ${reasonOf(error)}.`, { cause: error });
+  }
+}
+
+function openForWriting(path: string): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: BUSY_MS });
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;
+      PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = ${WAL_BYTES};
+      PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;`);
+    // Writes nothing, but fails now, and not with the first event, where the file can't be written.
+    db.exec("BEGIN IMMEDIATE; ROLLBACK;");
+    return db;
+  } catch (error) {
+    db?.close();
+    throw new LogOpenError(`The log ${path} can't be opened for writing: ${reasonOf(error)}.`, { cause: error });
+  }
+}
+
+/** Makes a file's name as durable as the file; where the system knows no such thing (Windows), it is not needed. */
+function syncFolder(folder: string): void {
+  let handle: number | undefined;
+  try {
+    handle = openSync(folder, "r");
+    fsyncSync(handle);
+  } catch {
+    return;
+  } finally {
+    if (handle !== undefined) closeSync(handle);
+  }
+}
+
+/** The message of whatever was thrown, in one line. */
+export function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/gu, " ").replace(/\.$/u, "");
+}

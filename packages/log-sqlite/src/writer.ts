@@ -1,0 +1,203 @@
+import { Buffer } from "node:buffer";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Retention } from "@sluice/core";
+import { isDiskFault } from "./disk-fault.ts";
+import { Duplicates } from "./duplicates.ts";
+import { encodeTime } from "./event-time.ts";
+import { LaneCache } from "./lane-cache.ts";
+import { reasonOf } from "./log-folder.ts";
+import { FIELDS_PER_EVENT, type AppendedMessage, type AppendFailure, type AppendMessage } from "./messages.ts";
+import { Transactions } from "./transaction.ts";
+import { Trimmer } from "./trimmer.ts";
+
+/** Size that an event has beside its texts: about the rest of its JSON. */
+const EVENT_BYTES = 110;
+/** Pages of the write-ahead log after which they are put into the file: 4 MiB. */
+const CHECKPOINT_PAGES = 1000;
+/** Pages at which readers are waited for, so that the write-ahead log can begin anew: 64 MiB. */
+const WAL_MAX_PAGES = 16_384;
+
+/** Options of {@link Writer}. */
+export interface WriterOptions {
+  readonly db: DatabaseSync;
+  readonly nowMs: number;
+  readonly retention: Retention;
+  readonly deduplicationMs: number;
+  readonly maxFileBytes: number | null;
+  readonly maxLanes: number;
+}
+
+/** Puts events into the file, a group of appends per transaction, and trims it. Lives in a worker thread; all of it is synchronous. */
+export class Writer {
+  readonly #db: DatabaseSync;
+  readonly #transactions: Transactions;
+  readonly #insert: StatementSync;
+  readonly #checkpoint: StatementSync;
+  readonly #lanes: LaneCache;
+  readonly #duplicates: Duplicates;
+  readonly #trimmer: Trimmer;
+  #newest: number;
+  #bytesThrough: number;
+  #storedAtMs: number;
+  #group = 0;
+  #walPages = 0;
+
+  constructor(options: WriterOptions) {
+    const { db, deduplicationMs } = options;
+    this.#db = db;
+    const pageBytes = Number(db.prepare("PRAGMA page_size").get()?.["page_size"]);
+    if (options.maxFileBytes !== null)
+      db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxFileBytes / pageBytes)}`);
+    this.#transactions = new Transactions(db);
+    this.#insert = db.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#checkpoint = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
+    const last =
+      db.prepare("SELECT position, stored_at, bytes_through FROM events ORDER BY position DESC LIMIT 1").get() ??
+      db
+        .prepare("SELECT trimmed_through AS position, trimmed_at AS stored_at, trimmed_bytes AS bytes_through FROM log")
+        .get();
+    this.#newest = Number(last?.["position"]);
+    this.#storedAtMs = Number(last?.["stored_at"]);
+    this.#bytesThrough = Number(last?.["bytes_through"]);
+    this.#lanes = new LaneCache(db);
+    const nowMs = Math.max(options.nowMs, this.#storedAtMs);
+    this.#duplicates = new Duplicates(db, deduplicationMs, this.#newest, nowMs);
+    this.#trimmer = new Trimmer({
+      db,
+      transactions: this.#transactions,
+      lanes: this.#lanes,
+      duplicates: this.#duplicates,
+      retention: options.retention,
+      maxLanes: options.maxLanes,
+      nowMs,
+      newest: this.#newest,
+      bytesThrough: this.#bytesThrough,
+    });
+    this.#checkpointNow();
+  }
+
+  /** Position of the newest event, 0 if there never was one. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /** Storing time of the newest event, 0 if there never was one. */
+  get storedAtMs(): number {
+    return this.#storedAtMs;
+  }
+
+  get trimmer(): Trimmer {
+    return this.#trimmer;
+  }
+
+  /** Stores a group of appends; durable when this returns. If the group can't be stored as one, each append is tried by itself. */
+  append(message: AppendMessage): AppendedMessage {
+    const first = this.#newest + 1;
+    this.#duplicates.moveTo(message.nowMs);
+    const failures: AppendFailure[] = [];
+    const duplicates: number[] = [];
+    let isDiskFailing = false;
+    try {
+      this.#store(message, 0, message.fields.length, duplicates);
+    } catch {
+      duplicates.length = 0;
+      let from = 0;
+      for (const [index, count] of message.counts.entries()) {
+        const to = from + count * FIELDS_PER_EVENT;
+        const known = duplicates.length;
+        try {
+          this.#store(message, from, to, duplicates);
+          isDiskFailing = false;
+        } catch (error) {
+          duplicates.length = known;
+          failures.push({ index, reason: reasonOf(error) });
+          isDiskFailing = isDiskFault(error);
+        }
+        from = to;
+      }
+    }
+    this.#noteEnd();
+    return { kind: "appended", first, duplicates, failures, isDiskFailing };
+  }
+
+  /** Puts the write-ahead log's pages into the file if there are many. To be called when nobody waits for an answer. */
+  checkpointIfDue(): void {
+    if (this.#walPages >= CHECKPOINT_PAGES) this.#checkpointNow();
+  }
+
+  /** Whether something can be stored: tries it. */
+  probe(): boolean {
+    try {
+      this.#checkpointNow();
+      this.#transactions.run(() => {
+        this.#db.exec(
+          "DROP TABLE IF EXISTS probe; CREATE TABLE probe (filler); INSERT INTO probe VALUES (zeroblob(65536))",
+        );
+      });
+      this.#transactions.run(() => this.#db.exec("DROP TABLE probe"));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #noteEnd(): void {
+    this.#trimmer.noteEnd(this.#newest, this.#bytesThrough);
+  }
+
+  #store(message: AppendMessage, from: number, to: number, duplicates: number[]): void {
+    const [newest, bytesThrough] = [this.#newest, this.#bytesThrough];
+    this.#group += 1;
+    let pages = 4;
+    try {
+      this.#transactions.run(() => {
+        for (let at = from; at < to; at += FIELDS_PER_EVENT) pages += this.#put(message, at, duplicates);
+      });
+    } catch (error) {
+      [this.#newest, this.#bytesThrough] = [newest, bytesThrough];
+      this.#lanes.rollBack();
+      this.#duplicates.rollBack(newest);
+      throw error;
+    }
+    this.#lanes.commit();
+    this.#walPages += pages + Math.ceil((this.#bytesThrough - bytesThrough) / 4096);
+    if (this.#newest > newest) this.#storedAtMs = message.nowMs;
+  }
+
+  /** The answer is how many pages of the index it changes that the group has not changed yet. */
+  #put({ fields, nowMs }: AppendMessage, at: number, duplicates: number[]): number {
+    const topic = fields[at] as string;
+    const id = fields[at + 2] as string;
+    const position = this.#newest + 1;
+    const known = this.#duplicates.findOrAdd(topic, id, position, nowMs);
+    if (known !== null) {
+      duplicates.push(at / FIELDS_PER_EVENT, known);
+      return 0;
+    }
+    const type = fields[at + 1] as string;
+    const data = fields[at + 4] as string;
+    const contentType = fields[at + 5] as string | null;
+    const lane = this.#lanes.of(topic, type);
+    this.#newest = position;
+    this.#bytesThrough +=
+      EVENT_BYTES +
+      Buffer.byteLength(topic) +
+      type.length +
+      id.length +
+      Buffer.byteLength(data) +
+      (contentType?.length ?? 0);
+    const time = encodeTime(fields[at + 3] as string);
+    this.#insert.run(position, lane.id, id, time, data, contentType, nowMs, this.#bytesThrough);
+    if (lane.seenIn === this.#group) return 0;
+    lane.seenIn = this.#group;
+    return 1;
+  }
+
+  #checkpointNow(): void {
+    const row = this.#checkpoint.get();
+    const pages = Number(row?.["log"]);
+    this.#walPages = pages - Number(row?.["checkpointed"]);
+    // New pages are written behind the old ones for as long as somebody reads those.
+    if (pages >= WAL_MAX_PAGES) this.#db.exec("PRAGMA wal_checkpoint(RESTART)");
+  }
+}
