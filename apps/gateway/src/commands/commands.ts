@@ -1,0 +1,29 @@
+import type { Commands } from "../cli/run.ts";
+
+/** The commands, in the order of the help. Each is loaded when it is called. */
+export const commands: Commands = {
+  serve: {
+    summary: "Run the gateway.",
+    load: async () => (await import("./serve.ts")).serve,
+  },
+  dev: {
+    summary: "Run the gateway without any configuration: everything is public.",
+    load: async () => (await import("./dev.ts")).dev,
+  },
+  publish: {
+    summary: "Publish an event.",
+    load: async () => (await import("./publish.ts")).publish,
+  },
+  watch: {
+    summary: "Follow topics, over any transport.",
+    load: async () => (await import("./watch.ts")).watch,
+  },
+  token: {
+    summary: "Mint a token from the configuration's secret.",
+    load: async () => (await import("./token.ts")).token,
+  },
+  check: {
+    summary: "Check the configuration.",
+    load: async () => (await import("./check.ts")).check,
+  },
+};

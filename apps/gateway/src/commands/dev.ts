@@ -1,0 +1,40 @@
+import { styleText } from "node:util";
+import type { Command } from "../cli/command.ts";
+import type { Config } from "../config/config.ts";
+import type { Gateway } from "../gateway.ts";
+import { version } from "../version.ts";
+import { configOptions } from "./config-options.ts";
+import { runGateway } from "./run-gateway.ts";
+
+/** `sluice dev`: the gateway as it is good to try out. An app to stand in front of joins it by `app`, as in `serve`. */
+export const dev: Command = {
+  usage: "",
+  arguments: { min: 0, max: 0 },
+  details: [
+    "Needs no configuration: everybody may read everything. A configuration that is there is used all the same. The " +
+      "log is kept in the folder data; --set log.kind=memory keeps none. For trying things out, not for the open net.",
+  ],
+  options: configOptions,
+  examples: [
+    ["sluice dev", "Runs it on 8080, and 8081 for publishing."],
+    ["sluice dev --set public.listen=127.0.0.1:9080 --set log.kind=memory", "On another port, leaving nothing behind."],
+  ],
+  run: (given, io) => runGateway(given, io, { mode: "dev", greeting }),
+};
+
+function greeting({ publicUrl, adminUrl }: Gateway, { public: front, transports }: Config): string {
+  const url = `${publicUrl}${front.prefix}/events?topic=hello`;
+  const lines: readonly (readonly [string, string] | false)[] = [
+    transports.polling !== false && ["polling", `curl '${url}&after=earliest'`],
+    transports.longPolling !== false && ["long-polling", `curl '${url}&wait=30'`],
+    transports.sse !== false && ["sse", `curl -N -H 'Accept: text/event-stream' '${url}'`],
+    transports.websocket !== false && [
+      "websocket",
+      `sluice watch hello --transport websocket --url ${publicUrl}${front.prefix}`,
+    ],
+    ["publish", `curl -d '{"topic":"hello","data":"world"}' -H 'Content-Type: application/json' ${adminUrl}/events`],
+  ];
+  const shown = lines.filter((line) => line !== false).map(([name, call]) => `  ${name.padEnd(14)}${call}\n`);
+  const title = styleText("bold", `sluice ${version}, for trying out: everybody may read everything`);
+  return `\n${title}\n\n  public        ${publicUrl}${front.prefix}\n  admin         ${adminUrl}\n\n${shown.join("")}\n`;
+}

@@ -1,0 +1,112 @@
+import { LogOpenError } from "@sluice/log-sqlite";
+import type { Arguments } from "../cli/arguments.ts";
+import type { Io } from "../cli/command.ts";
+import { CommandError, oneLine, type ExitCode } from "../cli/failure.ts";
+import type { Config } from "../config/config.ts";
+import { formatFault, formatFaults } from "../config/fault.ts";
+import { startGateway, type Gateway } from "../gateway.ts";
+import { ListenError } from "../listening.ts";
+import { createLogger, type GatewayLogger } from "../logging/logger.ts";
+import { loadGiven } from "./config-options.ts";
+
+/** How a command runs the gateway. */
+export interface RunOptions {
+  readonly mode: "serve" | "dev";
+  /** What a person at a terminal is greeted with. */
+  readonly greeting: (gateway: Gateway, config: Config) => string;
+}
+
+/**
+ * Runs the gateway until it is told to stop: SIGTERM and SIGINT drain it (a second one stops it at once), SIGHUP
+ * reloads its configuration.
+ */
+export async function runGateway(given: Arguments, io: Io, options: RunOptions): Promise<ExitCode> {
+  const loaded = await loadGiven(given, io, options.mode);
+  if ("faults" in loaded) throw new CommandError(formatFaults(loaded.faults));
+  const { config } = loaded;
+  const isTerminal = io.stdout.isTTY === true;
+  const logger = await createLogger(config.logging, isTerminal);
+  try {
+    const gateway = await start(config, logger);
+    if (isTerminal) io.stdout.write(options.greeting(gateway, config));
+    await new Running(gateway, logger, () => loadGiven(given, io, options.mode)).untilStopped();
+    return 0;
+  } finally {
+    logger.flush();
+  }
+}
+
+async function start(config: Config, logger: GatewayLogger): Promise<Gateway> {
+  try {
+    return await startGateway({ config, logger });
+  } catch (error) {
+    if (error instanceof ListenError || error instanceof LogOpenError) throw new CommandError(oneLine(error));
+    throw new CommandError(`the gateway can't start: ${oneLine(error)}`);
+  }
+}
+
+class Running {
+  readonly #gateway: Gateway;
+  readonly #logger: GatewayLogger;
+  readonly #load: () => ReturnType<typeof loadGiven>;
+  /** One reload after the other. */
+  #reloading: Promise<void> = Promise.resolve();
+  #isStopping = false;
+
+  constructor(gateway: Gateway, logger: GatewayLogger, load: () => ReturnType<typeof loadGiven>) {
+    this.#gateway = gateway;
+    this.#logger = logger;
+    this.#load = load;
+  }
+
+  async untilStopped(): Promise<void> {
+    const stopped = Promise.withResolvers<void>();
+    const stop = (signal: NodeJS.Signals): void => void this.#stop(signal).then(stopped.resolve, stopped.reject);
+    const reload = (): void => {
+      this.#reloading = this.#reloading.then(() => this.#reload());
+    };
+    const crash = (error: unknown): void => this.#crash(error);
+    process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
+    process.on("uncaughtException", crash).on("unhandledRejection", crash);
+    try {
+      await stopped.promise;
+    } finally {
+      process.off("SIGTERM", stop).off("SIGINT", stop).off("SIGHUP", reload);
+      process.off("uncaughtException", crash).off("unhandledRejection", crash);
+    }
+  }
+
+  /** The first signal drains; a second SIGINT, from a person who won't wait, closes. */
+  async #stop(signal: NodeJS.Signals): Promise<void> {
+    if (this.#isStopping && signal === "SIGTERM") return this.#gateway.drain();
+    const isSecond = this.#isStopping;
+    this.#isStopping = true;
+    this.#logger.info({ signal }, isSecond ? "stopping at once" : "stopping");
+    await (isSecond ? this.#gateway.close() : this.#gateway.drain());
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      const loaded = await this.#load();
+      if ("faults" in loaded) {
+        const faults = loaded.faults.map(formatFault);
+        this.#logger.error({ faults }, "the new configuration is refused; the old one stays");
+        return;
+      }
+      const needsRestart = await this.#gateway.reload(loaded.config);
+      this.#logger.setLevel(loaded.config.logging.level);
+      if (needsRestart.length === 0) this.#logger.info({}, "reloaded");
+      else this.#logger.warn({ needs_restart: needsRestart }, "reloaded; some of it waits for a restart");
+    } catch (error) {
+      this.#logger.error({ err: error }, "the reload failed; the old configuration stays");
+    }
+  }
+
+  /** A fault of ours that nobody caught: what it left behind is not known, so the process goes, and is started anew. */
+  #crash(error: unknown): void {
+    this.#logger.error({ err: error }, "a fault in the gateway: it stops");
+    this.#logger.flush();
+    process.stderr.write(`sluice: a fault in the gateway: ${oneLine(error)}; please report it\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,270 @@
+import { createAccess, type AccessRules, type GatewayAccess } from "@sluice/access";
+import {
+  Bus,
+  CLOSE_REASONS,
+  parseFilter,
+  SluiceError,
+  systemClock,
+  type Clock,
+  type EventLog,
+  type Logger,
+} from "@sluice/core";
+import { createHttpServer, publicApi, type HttpTransport } from "@sluice/http";
+import type { FastifyInstance } from "fastify";
+import { createAdminServer } from "./admin/admin-server.ts";
+import type { Phase } from "./admin/gateway-state.ts";
+import type { Config } from "./config/config.ts";
+import { reloadable } from "./config/reload.ts";
+import { listen } from "./listening.ts";
+import { silentLogger } from "./logging/silent-logger.ts";
+import { GatewayMeter } from "./metrics/gateway-meter.ts";
+import { createRegistry, type GatewayRegistry } from "./metrics/gateway-registry.ts";
+import { logFolder } from "./metrics/log-figures.ts";
+import { openLog } from "./open-log.ts";
+import { createTransports } from "./transports.ts";
+import { version } from "./version.ts";
+
+/** What {@link startGateway} takes. */
+export interface GatewayOptions {
+  readonly config: Config;
+  /** Default: nothing is said. */
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+/** A gateway that runs. */
+export interface Gateway {
+  /** Base of the public listener, with the port that it really has: `http://127.0.0.1:8080`. */
+  readonly publicUrl: string;
+  /** Base of the admin listener. */
+  readonly adminUrl: string;
+  readonly bus: Bus;
+  readonly meter: GatewayMeter;
+  /**
+   * Takes what may change while it runs from a checked configuration: keys, grants, resources, limits. Answers the keys
+   * that differ and wait for a restart.
+   */
+  reload(next: Config): Promise<readonly string[]>;
+  /** Stops in order, within `drain.timeout`: readers are sent away over `drain.spread`. The same promise each time. */
+  drain(): Promise<void>;
+  /** Stops at once. The same promise each time. */
+  close(): Promise<void>;
+}
+
+/** Kept back of `drain.timeout` for closing what is left. */
+const CLOSING_MS = 1000;
+const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * Starts a gateway.
+ * @throws {ListenError} if a listener can't be opened
+ * @throws {LogOpenError} if the log can't be opened
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { config, clock = systemClock, logger = silentLogger } = options;
+  const log = await openLog(config, clock, logger);
+  const gateway = new RunningGateway({ config, clock, logger, log });
+  try {
+    await gateway.start();
+  } catch (error) {
+    await gateway.close();
+    throw error;
+  }
+  return gateway;
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly log: EventLog;
+}
+
+class RunningGateway implements Gateway {
+  readonly bus: Bus;
+  readonly meter: GatewayMeter;
+  readonly #parts: Parts;
+  readonly #access: GatewayAccess;
+  readonly #transports: readonly HttpTransport[];
+  readonly #registry: GatewayRegistry;
+  readonly #servers: { public: FastifyInstance | null; admin: FastifyInstance | null } = { public: null, admin: null };
+  #config: Config;
+  #restartKeys: readonly string[] = [];
+  #phase: Phase = "ready";
+  #draining: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+  publicUrl = "";
+  adminUrl = "";
+
+  constructor(parts: Parts) {
+    const { config, clock, logger, log } = parts;
+    this.#parts = parts;
+    this.#config = config;
+    this.#transports = createTransports(() => this.#config);
+    this.meter = new GatewayMeter(this.#transports.map(({ name }) => name));
+    this.bus = new Bus({ log, clock, meter: this.meter, logger, batchBytes: config.limits.batchBytes });
+    this.#access = createAccess({ ...rulesOf(config), clock, logger });
+    log.tail((batch) => {
+      this.meter.published += batch.length;
+    });
+    this.#registry = createRegistry({
+      meter: this.meter,
+      log,
+      folder: logFolder(config),
+      clock,
+      version,
+      audiences: () => this.bus.audienceCount,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { clock, logger } = this.#parts;
+    const { bus, meter } = this;
+    for (const transport of this.#transports) await transport.start({ bus, clock, meter, logger });
+    this.#servers.public = await this.#createPublicServer();
+    this.#servers.admin = await this.#createAdminServer();
+    // The admin listener first: who sees the public one open can trust the health checks too.
+    this.adminUrl = await listen(this.#servers.admin, this.#config.admin.listen, "admin.listen");
+    this.publicUrl = await listen(this.#servers.public, this.#config.public.listen, "public.listen");
+    logger.info({ version, public: this.publicUrl, admin: this.adminUrl }, "ready");
+  }
+
+  async reload(next: Config): Promise<readonly string[]> {
+    const { config, needsRestart } = reloadable(this.#config, next);
+    await this.#access.reload(rulesOf(config));
+    // The bus has its bound from the start.
+    const hasNewBatch = config.limits.batchBytes !== this.#config.limits.batchBytes;
+    this.#restartKeys = hasNewBatch ? [...needsRestart, "limits.batch"] : needsRestart;
+    this.#config = config;
+    this.#parts.log.setRetention(config.retention);
+    for (const server of [this.#servers.public, this.#servers.admin]) {
+      if (server !== null) server.server.headersTimeout = config.limits.headTimeoutMs;
+    }
+    return this.#restartKeys;
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#closing ?? this.#drain();
+    return this.#draining;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #createPublicServer(): Promise<FastifyInstance> {
+    const { clock, logger } = this.#parts;
+    const { limits, public: front } = this.#config;
+    const { bus, meter } = this;
+    const server = createHttpServer({
+      headerBytes: limits.headerBytes,
+      headTimeoutMs: limits.headTimeoutMs,
+      trustProxy: front.trustProxy,
+      logger,
+      meter,
+    });
+    server.addHook("onRequest", (_request, _reply, done) => {
+      if (this.#phase === "ready") return done();
+      // On a connection that was open before the listener was closed.
+      meter.refused("http", "draining");
+      return done(new SluiceError("draining", "The gateway is stopping.", { retryAfterSeconds: RETRY_AFTER_SECONDS }));
+    });
+    await server.register(
+      publicApi({
+        prefix: front.prefix,
+        transports: this.#transports,
+        access: this.#access,
+        bus,
+        clock,
+        meter,
+        logger,
+        limits: () => this.#config.limits,
+        cors: () => this.#config.public.cors,
+      }),
+    );
+    return server;
+  }
+
+  #createAdminServer(): Promise<FastifyInstance> {
+    const { clock, logger, log } = this.#parts;
+    const { bus, meter } = this;
+    const config = (): Config => this.#config;
+    return createAdminServer({
+      config,
+      bus,
+      clock,
+      meter,
+      logger,
+      registry: this.#registry,
+      state: {
+        version,
+        clock,
+        log,
+        bus,
+        meter,
+        config,
+        startedAtMs: clock.now(),
+        phase: () => this.#phase,
+        restartKeys: () => this.#restartKeys,
+      },
+    });
+  }
+
+  async #drain(): Promise<void> {
+    const { clock, logger } = this.#parts;
+    const { spreadMs, timeoutMs } = this.#config.drain;
+    this.#phase = "draining";
+    logger.info({ spread_ms: spreadMs, timeout_ms: timeoutMs }, "draining");
+    const deadline = new AbortController();
+    const cancel = clock.after(Math.max(timeoutMs - CLOSING_MS, timeoutMs / 2), () => deadline.abort());
+    const isIdle = stopListening(this.#servers.public);
+    const reason = CLOSE_REASONS.draining;
+    await Promise.all(this.#transports.map((transport) => transport.drain(reason, spreadMs, deadline.signal)));
+    // What is still being answered is short: publications on their way to the disk, pages.
+    await Promise.race([isIdle, aborted(deadline.signal)]);
+    cancel();
+    await this.close();
+    logger.info({}, "drained");
+  }
+
+  async #close(): Promise<void> {
+    const { log } = this.#parts;
+    const { public: front, admin } = this.#servers;
+    this.#phase = this.#phase === "ready" ? "closed" : this.#phase;
+    const reason = CLOSE_REASONS.draining;
+    await Promise.all(this.#transports.map((transport) => transport.drain(reason, 0, AbortSignal.abort())));
+    await Promise.all([closeServer(front), closeServer(admin)]);
+    this.#phase = "closed";
+    this.bus.close();
+    this.#access.close();
+    this.#registry.close();
+    await log.close();
+  }
+}
+
+function rulesOf({ access }: Config): AccessRules {
+  return { public: access.public.map(parseFilter), jwt: access.jwt };
+}
+
+/** Takes no new connections; resolves when the last one has ended. */
+function stopListening(server: FastifyInstance | null): Promise<void> {
+  return new Promise((resolve) => {
+    if (server?.server.listening !== true) return resolve();
+    server.server.close(() => resolve());
+    server.server.closeIdleConnections();
+  });
+}
+
+async function closeServer(server: FastifyInstance | null): Promise<void> {
+  if (server === null) return;
+  server.server.closeAllConnections();
+  await server.close();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
