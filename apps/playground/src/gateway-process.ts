@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 /** Options of {@link GatewayProcess}. */
 export interface GatewayProcessOptions {
+  /** 0 is any free one. */
   readonly publicPort: number;
+  /** 0 is any free one. */
   readonly adminPort: number;
   /** Folder of the log. */
   readonly data: string;
@@ -14,31 +15,39 @@ export interface GatewayProcessOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Takes a line that the operator should see. */
   readonly say: (line: string) => void;
-  /** The gateway ended though nobody stopped it. */
+  /** The gateway was ready once and ended, though nobody stopped it. */
   readonly onLost: () => void;
+}
+
+/** Where a gateway that is ready listens: `http://127.0.0.1:8080` and `http://127.0.0.1:8081`. */
+export interface GatewayAddresses {
+  readonly public: string;
+  readonly admin: string;
+}
+
+/** A line of the gateway's log, as far as it matters here. */
+interface LogLine {
+  readonly level?: unknown;
+  readonly msg?: unknown;
+  readonly public?: unknown;
+  readonly admin?: unknown;
 }
 
 const COMMAND = fileURLToPath(new URL("../../gateway/src/main.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../sluice.yaml", import.meta.url));
 const READY_WITHIN_MS = 20_000;
-const ASK_EVERY_MS = 50;
 const STOP_WITHIN_MS = 10_000;
-const WARNING_LEVEL = 40;
+const WORTH_SHOWING: ReadonlySet<unknown> = new Set(["warn", "error", "fatal"]);
 
 /** The gateway as it runs for everybody: `sluice serve` in a process of its own. */
 export class GatewayProcess {
-  /** `http://127.0.0.1:8080` */
-  readonly publicUrl: string;
-  /** `http://127.0.0.1:8081` */
-  readonly adminUrl: string;
   readonly #options: GatewayProcessOptions;
   #child: ChildProcess | undefined;
+  #addresses: GatewayAddresses | undefined;
   #isStopping = false;
 
   constructor(options: GatewayProcessOptions) {
     this.#options = options;
-    this.publicUrl = `http://127.0.0.1:${options.publicPort}`;
-    this.adminUrl = `http://127.0.0.1:${options.adminPort}`;
   }
 
   /** Process id; `undefined` while it is not running. */
@@ -47,30 +56,30 @@ export class GatewayProcess {
   }
 
   /**
-   * Starts the process and waits until the gateway is ready.
-   * @throws {Error} if it ends or is not ready in time; what it had to say has been said by then
+   * Starts the process and waits until the gateway is ready. Started again, it has the same addresses.
+   * @throws {Error} if it ends or is not ready in time; it has said why on stderr by then
    */
-  async start(): Promise<void> {
-    const { publicPort, adminPort, data, environment } = this.#options;
-    const child = spawn(process.execPath, [COMMAND, "serve", "--config", CONFIG], {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: {
-        ...environment,
-        SLUICE_PUBLIC_LISTEN: `127.0.0.1:${publicPort}`,
-        SLUICE_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
-        SLUICE_LOG_PATH: data,
-      },
-    });
+  async start(): Promise<GatewayAddresses> {
+    const child = this.#spawn();
     this.#child = child;
-    createInterface({ input: child.stdout }).on("line", (line) => this.#pass(line));
-    const gone = new AbortController();
+    const { promise, resolve, reject } = Promise.withResolvers<GatewayAddresses>();
+    createInterface({ input: child.stdout }).on("line", (line) => this.#read(line, resolve));
     child.once("exit", () => {
       this.#child = undefined;
-      gone.abort();
+      reject(new Error("the gateway has ended before it was ready"));
     });
-    await this.#untilReady(gone.signal);
+    const timer = setTimeout(() => {
+      reject(new Error(`the gateway was not ready within ${READY_WITHIN_MS / 1000} seconds`));
+      child.kill("SIGKILL");
+    }, READY_WITHIN_MS);
+    try {
+      this.#addresses = await promise;
+    } finally {
+      clearTimeout(timer);
+    }
     if (this.#child === undefined) this.#lose();
     else child.once("exit", () => this.#lose());
+    return this.#addresses;
   }
 
   /** Lets it drain, and ends it if that takes too long. */
@@ -90,30 +99,41 @@ export class GatewayProcess {
     this.#child?.kill("SIGKILL");
   }
 
+  #spawn(): ChildProcess & { readonly stdout: NonNullable<ChildProcess["stdout"]> } {
+    const { publicPort, adminPort, data, environment } = this.#options;
+    return spawn(process.execPath, [COMMAND, "serve", "--config", CONFIG], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: {
+        ...environment,
+        SLUICE_PUBLIC_LISTEN: hostOf(this.#addresses?.public, publicPort),
+        SLUICE_ADMIN_LISTEN: hostOf(this.#addresses?.admin, adminPort),
+        SLUICE_LOG_PATH: data,
+        SLUICE_LOGGING_LEVEL: "info",
+        SLUICE_LOGGING_FORMAT: "json",
+      },
+    });
+  }
+
+  /** The gateway's log is JSON lines here. It tells where it listens, and warnings are worth showing. */
+  #read(text: string, onReady: (addresses: GatewayAddresses) => void): void {
+    const line = parse(text);
+    if (line.msg === "ready") onReady({ public: String(line.public), admin: String(line.admin) });
+    else if (WORTH_SHOWING.has(line.level)) this.#options.say(`gateway: ${String(line.msg)}`);
+  }
+
   #lose(): void {
     if (!this.#isStopping) this.#options.onLost();
   }
+}
 
-  async #untilReady(gone: AbortSignal): Promise<void> {
-    const signal = AbortSignal.any([gone, AbortSignal.timeout(READY_WITHIN_MS)]);
-    while (!signal.aborted) {
-      const answer = await fetch(`${this.adminUrl}/readyz`, { signal }).catch(() => undefined);
-      await answer?.arrayBuffer();
-      if (answer?.ok === true) return;
-      await delay(ASK_EVERY_MS, undefined, { signal }).catch(() => undefined);
-    }
-    if (gone.aborted) throw new Error("the gateway ended before it was ready");
-    this.kill();
-    throw new Error(`the gateway was not ready within ${READY_WITHIN_MS / 1000} seconds`);
-  }
+function hostOf(url: string | undefined, port: number): string {
+  return url === undefined ? `127.0.0.1:${port}` : new URL(url).host;
+}
 
-  /** The gateway's log is JSON lines here; shows warnings and worse. */
-  #pass(line: string): void {
-    try {
-      const { level, msg } = JSON.parse(line) as { readonly level?: unknown; readonly msg?: unknown };
-      if (typeof level === "number" && level >= WARNING_LEVEL) this.#options.say(`gateway: ${String(msg)}`);
-    } catch {
-      this.#options.say(`gateway: ${line}`);
-    }
+function parse(text: string): LogLine {
+  try {
+    return JSON.parse(text) as LogLine;
+  } catch {
+    return { level: "warn", msg: text };
   }
 }

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 
 /** A port that something else holds, and the flag that would take another. */
 export class PortTakenError extends Error {
@@ -9,19 +9,16 @@ export class PortTakenError extends Error {
 }
 
 /**
- * Makes sure that a port on loopback is free before anything is started.
- * @returns The port; for 0, one that was free a moment ago
+ * Makes sure that a port on loopback is free before anything is started. 0 always is.
  * @throws {PortTakenError}
  */
-export function freePort(port: number, flag: string): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
+export function checkFree(port: number, flag: string): Promise<void> {
+  if (port === 0) return Promise.resolve();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const probe = createServer();
   probe.once("error", (error: NodeJS.ErrnoException) => {
     reject(error.code === "EADDRINUSE" || error.code === "EACCES" ? new PortTakenError(port, flag) : error);
   });
-  probe.listen({ port, host: "127.0.0.1" }, () => {
-    const { port: found } = probe.address() as AddressInfo;
-    probe.close(() => resolve(found));
-  });
+  probe.listen({ port, host: "127.0.0.1" }, () => probe.close(() => resolve()));
   return promise;
 }

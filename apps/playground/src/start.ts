@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
 import { GatewayProcess } from "./gateway-process.ts";
 import { helpText, OptionError, readOptions, type StartOptions } from "./options.ts";
-import { freePort } from "./ports.ts";
+import { checkFree } from "./ports.ts";
 import { localUrl, runShop, type RunningShop } from "./run-shop.ts";
 import { orderCommand, watchCommands, type Addresses } from "./try-it.ts";
 
@@ -40,13 +40,12 @@ function banner(addresses: Addresses): string {
 
 /** Opens everything and stays until a signal ends it. */
 async function start(options: StartOptions): Promise<void> {
-  const ports = {
-    publicPort: await freePort(options.publicPort, "public-port"),
-    adminPort: await freePort(options.adminPort, "admin-port"),
-    shopPort: await freePort(options.shopPort, "shop-port"),
-  };
+  await checkFree(options.publicPort, "public-port");
+  await checkFree(options.adminPort, "admin-port");
+  await checkFree(options.shopPort, "shop-port");
   const gateway = new GatewayProcess({
-    ...ports,
+    publicPort: options.publicPort,
+    adminPort: options.adminPort,
     data: options.data ?? DATA,
     environment: process.env,
     say,
@@ -77,18 +76,18 @@ async function start(options: StartOptions): Promise<void> {
   process.on("exit", () => gateway.kill());
 
   try {
-    await gateway.start();
+    const at = await gateway.start();
     shop = await runShop({
-      port: ports.shopPort,
-      gateway: localUrl(gateway.publicUrl),
-      admin: gateway.adminUrl,
+      port: options.shopPort,
+      gateway: localUrl(at.public),
+      admin: at.admin,
       speed: options.speed,
       onTrouble: (reason) => {
         say(reason === null ? "Publishing works again." : `Publishing waits for the gateway: ${reason}`);
       },
     });
     if (isStopping) return await shop.close(0);
-    say(banner({ shop: shop.url, gateway: localUrl(gateway.publicUrl), admin: localUrl(gateway.adminUrl) }));
+    say(banner({ shop: shop.url, gateway: localUrl(at.public), admin: localUrl(at.admin) }));
   } catch (error) {
     await fail(error);
   }
