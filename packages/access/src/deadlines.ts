@@ -84,7 +84,8 @@ export class Deadlines {
       // What one deadline does may remove another one, or add one: only those that were there and still are count.
       const deadlines = [...bucket];
       for (const deadline of deadlines) if (bucket.delete(deadline)) deadline.reached();
-      if (bucket.size === 0) this.#buckets.delete(second);
+      // By now another bucket may stand in its place.
+      if (bucket.size === 0 && this.#buckets.get(second) === bucket) this.#buckets.delete(second);
     }
     this.#earliest = Infinity;
     for (const second of this.#buckets.keys()) this.#earliest = Math.min(this.#earliest, second);

@@ -104,10 +104,12 @@ export class GatewayAccess implements Access {
   }
 
   guard(principal: Principal, filters: () => readonly Filter[], onEnd: (reason: CloseReason) => void): Guard {
-    const guard = this.#readers.add(principal, filters, onEnd);
+    const reader = this.#readers.add(principal, filters, onEnd);
     // It may have been let in by the rules of before, and be guarded only now.
-    if (this.#clock.monotonic() - this.#judgedAtMs < SETTLING_MS) guard.replace(principal);
-    return guard;
+    if (this.#clock.monotonic() - this.#judgedAtMs < SETTLING_MS) {
+      queueMicrotask(() => void this.#readers.judge(reader));
+    }
+    return reader;
   }
 
   /**

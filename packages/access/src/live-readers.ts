@@ -36,7 +36,7 @@ export class LiveReaders {
     return this.#readers.size;
   }
 
-  add(principal: Principal, filters: () => readonly Filter[], onEnd: (reason: CloseReason) => void): Guard {
+  add(principal: Principal, filters: () => readonly Filter[], onEnd: (reason: CloseReason) => void): LiveReader {
     const reader = new LiveReader(this, principal, filters, onEnd);
     this.#readers.add(reader);
     if (principal.expiresAtMs !== null) this.#deadlines.add(reader);
@@ -107,7 +107,7 @@ export class LiveReaders {
 }
 
 /** One reader: what the transport holds as its guard, and a deadline without an object of its own. */
-class LiveReader implements Guard, Deadline {
+export class LiveReader implements Guard, Deadline {
   principal: Principal;
   readonly filters: () => readonly Filter[];
   readonly onEnd: (reason: CloseReason) => void;

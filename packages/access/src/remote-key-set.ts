@@ -63,6 +63,11 @@ export class RemoteKeySet {
     return this.#hasFailed;
   }
 
+  /** Whether the keys at hand, and what they proved, may still be believed. */
+  get isUsable(): boolean {
+    return this.#clock.monotonic() - this.#fetchedAtMs <= JWKS_STALE_MS;
+  }
+
   /** Fetches the set if it is due; answers what must be waited for before its keys are used, if anything. */
   settle(): Promise<void> | undefined {
     const ageMs = this.#clock.monotonic() - this.#fetchedAtMs;
@@ -96,7 +101,7 @@ export class RemoteKeySet {
 
   /** The keys that may have signed a token with this header. */
   async candidates(header: JWTHeaderParameters): Promise<readonly CryptoKey[]> {
-    if (this.#keys === undefined || this.#clock.monotonic() - this.#fetchedAtMs > JWKS_STALE_MS) return [];
+    if (this.#keys === undefined || !this.isUsable) return [];
     try {
       return [await this.#keys.select(header)];
     } catch (error) {

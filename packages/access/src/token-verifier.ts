@@ -12,7 +12,7 @@ import type { JwtRules } from "./access-options.ts";
 import { keyKind, namedAlgorithm } from "./algorithms.ts";
 import { readGrants } from "./claims.ts";
 import { JWKS_COOLDOWN_MS, type RemoteKeySet } from "./remote-key-set.ts";
-import { TokenCache } from "./token-cache.ts";
+import { type CachedToken, TokenCache } from "./token-cache.ts";
 
 /** What a token says. */
 export interface VerifiedToken {
@@ -78,18 +78,20 @@ export class TokenVerifier {
 
   async #recall(text: string): Promise<TokenVerdict | undefined> {
     let cached = this.#cache.get(text);
-    if (cached?.isByRemoteKey === true) {
-      const settling = this.#remote?.settle();
-      if (settling !== undefined) {
-        await settling;
-        cached = this.#cache.get(text);
-      }
-    }
+    if (cached?.isByRemoteKey === true) cached = await this.#recallRemote(text, cached);
     if (cached === undefined) return undefined;
     const { token } = cached;
     if (token.expiresAtMs === null || token.expiresAtMs > this.#clock.now()) return { kind: "valid", token };
     this.#cache.delete(text);
     return refused("it has expired");
+  }
+
+  /** What a remote key proved counts only as long as the key does. */
+  async #recallRemote(text: string, cached: CachedToken): Promise<CachedToken | undefined> {
+    const settling = this.#remote?.settle();
+    if (settling === undefined) return this.#remote?.isUsable === true ? cached : undefined;
+    await settling;
+    return this.#remote?.isUsable === true ? this.#cache.get(text) : undefined;
   }
 
   async #examine(text: string): Promise<TokenVerdict> {
