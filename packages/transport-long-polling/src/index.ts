@@ -1,2 +1,1 @@
-/** The name of this package. */
-export const packageName: string = "@sluice/transport-long-polling";
+export { longPolling, type LongPollingOptions } from "./long-polling.ts";

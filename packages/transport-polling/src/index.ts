@@ -1,2 +1,1 @@
-/** The name of this package. */
-export const packageName: string = "@sluice/transport-polling";
+export { polling, type PollingOptions } from "./polling.ts";

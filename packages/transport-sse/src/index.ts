@@ -1,2 +1,1 @@
-/** The name of this package. */
-export const packageName: string = "@sluice/transport-sse";
+export { sse, type SseOptions } from "./sse.ts";

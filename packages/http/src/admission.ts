@@ -1,0 +1,96 @@
+import type { Access, Meter, Principal } from "@sluice/core";
+import type { FastifyRequest } from "fastify";
+import { isWebSocketUpgrade } from "./http-server.ts";
+import type { HttpTransport } from "./http-transport.ts";
+import { negotiate } from "./negotiation.ts";
+import { checkOrigin, type CorsRules } from "./origin.ts";
+import { toFault } from "./problem.ts";
+import { invalidParameter } from "./query.ts";
+import type { ReadParameters } from "./read-parameters.ts";
+import type { ReadRequest } from "./read-request.ts";
+import type { Seats } from "./seats.ts";
+
+/** What {@link Admission} needs. */
+export interface AdmissionOptions {
+  /** Those that are switched on. */
+  readonly transports: readonly HttpTransport[];
+  readonly access: Access;
+  readonly seats: Seats;
+  readonly meter: Meter;
+  readonly cors: () => CorsRules;
+}
+
+/** A request that may go on, and the transport that answers it. */
+export interface Admitted {
+  readonly transport: HttpTransport;
+  readonly read: ReadRequest;
+}
+
+/**
+ * The way of every reading request, on the gateway's own URL and on a resource's: which transport, who asks, may they,
+ * is there room. Nothing has been sent when one of these refuses.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Lets a request in or throws. Whoever gets the answer gives the seat back.
+   * @param parameters read from the request; called once, so that its faults are counted with the others
+   * @throws {SluiceError}
+   */
+  async admit(request: FastifyRequest, parameters: () => ReadParameters): Promise<Admitted> {
+    const { transports, meter } = this.#options;
+    let name = "http";
+    try {
+      const asked = parameters();
+      const transport = negotiate({ headers: request.headers, isUpgrade: canUpgrade(request) }, asked, transports);
+      name = transport.name;
+      return { transport, read: await this.#check(request, asked, transport) };
+    } catch (error) {
+      meter.refused(name, toFault(error).code);
+      throw error;
+    }
+  }
+
+  async #check(request: FastifyRequest, asked: ReadParameters, transport: HttpTransport): Promise<ReadRequest> {
+    const { access, seats, cors } = this.#options;
+    if (asked.filters.length === 0 && transport.connect === undefined) {
+      throw invalidParameter("topic", "topic is missing; it says what to read");
+    }
+    const principal = await access.identify({
+      authorization: request.headers.authorization,
+      cookie: request.headers.cookie,
+      accessToken: asked.accessToken,
+    });
+    if (principal.isByCookie && isOpenToOtherPages(transport, asked)) checkOrigin(request, cors());
+    await access.check(principal, "read", asked.filters);
+    const seat = transport.holdsConnection && request.method !== "HEAD" ? seats.take(request.ip) : null;
+    return toReadRequest(asked, principal, access, seat);
+  }
+}
+
+/** Whether the request came as an upgrade to WebSocket: Node has then taken the socket off its parser. */
+export function canUpgrade(request: FastifyRequest): boolean {
+  // Node sets it and @types/node does not know of it.
+  const { upgrade } = request.raw as { upgrade?: boolean };
+  return upgrade === true && isWebSocketUpgrade(request.raw);
+}
+
+/** What a foreign page can have a browser do without CORS in between: open streams and sockets, and load scripts. */
+function isOpenToOtherPages(transport: HttpTransport, asked: ReadParameters): boolean {
+  return transport.connect !== undefined || transport.name === "sse" || asked.options.callback !== null || transport.name === "iframe";
+}
+
+function toReadRequest(
+  asked: ReadParameters,
+  principal: Principal,
+  access: Access,
+  seat: ReadRequest["seat"],
+): ReadRequest {
+  const { filters, types, start, limit, waitMs, ifNoneMatch, options, nextUrl } = asked;
+  return { filters, types, start, limit, waitMs, ifNoneMatch, principal, access, seat, options, nextUrl };
+}

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from "node:http";
+import { SluiceError, type Logger, type Meter } from "@sluice/core";
+import { fastify as createFastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { onClientError } from "./client-error.ts";
+import { problem, toFault } from "./problem.ts";
+
+/** Options of {@link createHttpServer}. */
+export interface HttpServerOptions {
+  /** Bytes of a request's head (`limits.header`). */
+  readonly headerBytes: number;
+  /** Time for a request's head to arrive (`limits.head_timeout`). */
+  readonly headTimeoutMs: number;
+  /** Addresses of proxies, in CIDR notation, whose `X-Forwarded-*` are believed. */
+  readonly trustProxy: readonly string[];
+  readonly logger: Logger;
+  readonly meter?: Meter;
+  /** Bytes of a JSON body on routes that have no limit of their own; default 1 MiB. */
+  readonly bodyBytes?: number;
+}
+
+/** A whole request, body and all, has five minutes: 10 MiB at 35 kB/s. */
+const REQUEST_TIMEOUT_MS = 300_000;
+/** Above the 60 s after which most proxies drop an idle connection, so that it is never us who drop it under a request. */
+const KEEP_ALIVE_MS = 72_000;
+/** A peer that vanished without a word is found by TCP itself, first asked after this time of silence. */
+const TCP_KEEP_ALIVE_MS = 60_000;
+const BODY_BYTES = 1024 * 1024;
+
+/**
+ * An HTTP server with the gateway's manners, for either listener: bounds on heads and their time, problem+json for every
+ * fault, `Cache-Control: no-store` unless a route says otherwise. It logs nothing by itself but faults of its own, and it
+ * ends no connection on close: draining is the transports' affair.
+ */
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const fastify: FastifyInstance = createFastify({
+    logger: false,
+    forceCloseConnections: false,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    trustProxy: options.trustProxy.length === 0 ? false : [...options.trustProxy],
+    bodyLimit: options.bodyBytes ?? BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    clientErrorHandler: onClientError(options.meter),
+    frameworkErrors: (error, request, reply) => answerFault(options.logger, error, request, reply),
+    http: {
+      maxHeaderSize: options.headerBytes,
+      headersTimeout: options.headTimeoutMs,
+      // Node looks at the clock every 30 s by default: half a head would be held that long.
+      connectionsCheckingInterval: Math.max(50, Math.min(1000, Math.floor(options.headTimeoutMs / 4))),
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      insecureHTTPParser: false,
+      // Node's own answer to this has no body; the hook below says what is wrong.
+      requireHostHeader: false,
+      // RFC 9110 §7.8: an offer to upgrade to something else (h2c, say) is passed over.
+      shouldUpgradeCallback: (request: IncomingMessage): boolean =>
+        fastify.server.listenerCount("upgrade") > 0 && isWebSocketUpgrade(request),
+    },
+  });
+  fastify.server.maxHeadersCount = 0;
+  // RFC 9110 §10.1.1: an expectation other than 100-continue may be passed over.
+  fastify.server.on("checkExpectation", (request, response) => fastify.server.emit("request", request, response));
+  fastify.addHook("onRequest", (request, reply, done) => {
+    reply.header("cache-control", "no-store");
+    // A server that no longer listens is being drained.
+    if (!fastify.server.listening) reply.header("connection", "close");
+    done(request.raw.httpVersion === "1.1" && request.headers.host === undefined ? noHost() : undefined);
+  });
+  fastify.setErrorHandler((error, request, reply) => answerFault(options.logger, error, request, reply));
+  fastify.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, new SluiceError("not-found", "There is nothing at this address.")),
+  );
+  return fastify;
+}
+
+/** Answers a request with a fault as problem+json. */
+export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
+  const told = problem(error);
+  return reply.code(told.status).headers(told.headers).send(Buffer.from(told.body));
+}
+
+/** Whether a request asks for WebSocket on its connection. */
+export function isWebSocketUpgrade(request: IncomingMessage): boolean {
+  const offered = request.headers.upgrade;
+  return offered !== undefined && offered.split(",").some((protocol) => protocol.trim().toLowerCase() === "websocket");
+}
+
+function noHost(): SluiceError {
+  return new SluiceError("bad-request", "An HTTP/1.1 request needs a Host header.");
+}
+
+function answerFault(logger: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const fault = toFault(error);
+  // Never the URL: it may hold a token.
+  if (fault.code === "internal") {
+    logger.error({ err: error, method: request.method, route: request.routeOptions.url }, "a request failed");
+  }
+  return sendProblem(reply, fault);
+}

@@ -1,0 +1,16 @@
+import type { Transport } from "@sluice/core";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { WebSocket } from "ws";
+import type { ReadRequest } from "./read-request.ts";
+
+/** A transport that answers `GET PREFIX/events`. The route negotiates, checks and then hands the request over. */
+export interface HttpTransport extends Transport {
+  /** Registers what the transport needs of Fastify before the route is made. */
+  readonly register?: (fastify: FastifyInstance) => Promise<void>;
+  /** Whether its readers stay, and so need a seat. */
+  readonly holdsConnection: boolean;
+  /** Answers a plain request. Settles when the answer has been handed to Fastify, or the reply was hijacked. */
+  readonly respond?: (read: ReadRequest, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+  /** Takes a socket whose upgrade has been accepted. */
+  readonly connect?: (read: ReadRequest, socket: WebSocket, request: FastifyRequest) => void;
+}

@@ -1,0 +1,97 @@
+import type { Access, Bus, Clock, Logger, Meter } from "@sluice/core";
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import type { WebSocket } from "ws";
+import { Admission, canUpgrade, type Admitted } from "./admission.ts";
+import { registerCors } from "./cors.ts";
+import type { HttpLimits } from "./limits.ts";
+import type { HttpTransport } from "./http-transport.ts";
+import { refuseOtherMethods } from "./methods.ts";
+import { checkOrigin, type CorsRules } from "./origin.ts";
+import { publishRoute } from "./publish-route.ts";
+import { parametersOfQuery } from "./read-parameters.ts";
+import { Seats } from "./seats.ts";
+
+/** Options of {@link publicApi}. */
+export interface PublicApiOptions {
+  /** Path under which the gateway's own URLs are: `/realtime`. */
+  readonly prefix: string;
+  /** Those that are switched on, and started. */
+  readonly transports: readonly HttpTransport[];
+  readonly access: Access;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly logger: Logger;
+  /** Asked for with every request. */
+  readonly limits: () => HttpLimits;
+  /** Asked for with every request. */
+  readonly cors: () => CorsRules;
+  /** Shared with others that hold connections; else of its own. */
+  readonly seats?: Seats;
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined>;
+
+/**
+ * `GET`, `HEAD` and `OPTIONS PREFIX/events`, by the transport that the client chose, and `POST PREFIX/events` for
+ * publishers with a grant.
+ */
+export function publicApi(options: PublicApiOptions): FastifyPluginAsync {
+  return async (fastify) => {
+    const { transports, access, meter, limits, cors } = options;
+    registerCors(fastify, cors);
+    for (const transport of transports) await transport.register?.(fastify);
+    const seats = options.seats ?? new Seats(limits);
+    const admission = new Admission({ transports, access, seats, meter, cors });
+    const path = `${options.prefix}/events`;
+    registerRead(fastify, path, admission, limits);
+    fastify.options(path, async (_request, reply) => reply.code(204).header("allow", "GET, HEAD, POST, OPTIONS").send());
+    await fastify.register(publishRoute({ ...options, path, authorise: (request) => authorisePublish(request, options) }));
+    refuseOtherMethods(fastify, path, ["GET", "HEAD", "POST", "OPTIONS"]);
+  };
+}
+
+function registerRead(fastify: FastifyInstance, path: string, admission: Admission, limits: () => HttpLimits): void {
+  const upgrading = new WeakMap<FastifyRequest, Admitted>();
+  /** Everything but an accepted upgrade is answered here, before the route's handler would take the upgrade. */
+  const preHandler: Handler = async (request, reply) => {
+    const admitted = await admission.admit(request, () =>
+      parametersOfQuery(request.raw.url ?? "", request.headers, limits().subscriptions),
+    );
+    const { transport, read } = admitted;
+    if (transport.connect !== undefined && canUpgrade(request)) {
+      // The handshake may still fail, and then nobody else would give the seat back.
+      request.raw.socket.once("close", () => read.seat?.release());
+      upgrading.set(request, admitted);
+      return undefined;
+    }
+    try {
+      await transport.respond?.(read, request, reply);
+    } catch (error) {
+      read.seat?.release();
+      throw error;
+    }
+    return reply;
+  };
+  const wsHandler = (socket: WebSocket, request: FastifyRequest): void => {
+    const admitted = upgrading.get(request);
+    upgrading.delete(request);
+    admitted?.transport.connect?.(admitted.read, socket, request);
+  };
+  const handler: Handler = async (_request, reply) => reply;
+  const hasUpgrade = fastify.hasDecorator("websocketServer");
+  const route = { url: path, preHandler, handler, exposeHeadRoute: false };
+  fastify.route({ ...route, method: "GET", ...(hasUpgrade ? { wsHandler } : {}) });
+  fastify.route({ ...route, method: "HEAD" });
+}
+
+async function authorisePublish(
+  request: FastifyRequest,
+  { access, cors }: PublicApiOptions,
+): Promise<(topics: Parameters<Access["check"]>[2]) => Promise<void>> {
+  const { accessToken } = parametersOfQuery(request.raw.url ?? "", {}, Number.POSITIVE_INFINITY);
+  const { authorization, cookie } = request.headers;
+  const principal = await access.identify({ authorization, cookie, accessToken });
+  if (principal.isByCookie) checkOrigin(request, cors());
+  return (topics) => access.check(principal, "publish", topics);
+}

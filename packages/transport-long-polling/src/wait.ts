@@ -1,0 +1,133 @@
+import {
+  SluiceError,
+  type Bus,
+  type Clock,
+  type CloseReason,
+  type Gap,
+  type Guard,
+  type Meter,
+  type Sink,
+  type Subscription,
+} from "@sluice/core";
+import { pageBody, sendPage, type PageBody, type ReadRequest } from "@sluice/http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Socket } from "node:net";
+import type { PageBytes, PageCodec } from "./page-codec.ts";
+
+/** What a wait needs beside its request. */
+export interface WaitContext {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly codec: PageCodec;
+  /** Called once, when the wait is over. */
+  readonly onEnd: (wait: Wait) => void;
+}
+
+/** One client that waits for its page: a sink that takes one batch. It ends once, by whatever comes first. */
+export class Wait implements Sink<PageBytes> {
+  readonly codec: PageCodec;
+  readonly #context: WaitContext;
+  readonly #read: ReadRequest;
+  readonly #reply: FastifyReply;
+  readonly #socket: Socket;
+  readonly #subscription: Subscription<PageBytes>;
+  readonly #cursor: string;
+  readonly #onClose = (): void => void this.#end();
+  #guard: Guard | null = null;
+  #cancelTimer: (() => void) | null = null;
+  #isOver = false;
+
+  /** @param cursor of the empty page that the client has in effect; what comes after it ends the wait */
+  constructor(context: WaitContext, read: ReadRequest, request: FastifyRequest, reply: FastifyReply, cursor: string) {
+    this.codec = context.codec;
+    this.#context = context;
+    this.#read = read;
+    this.#reply = reply;
+    this.#socket = request.raw.socket;
+    this.#cursor = cursor;
+    this.#subscription = context.bus.subscribe(this);
+  }
+
+  /** Waits for `waitMs` at the most. */
+  begin(waitMs: number): void {
+    const { clock, meter } = this.#context;
+    meter.connections(this.codec.transport, 1);
+    // Of the socket, since a request that waits behind another on the same connection hears of nothing else.
+    this.#socket.once("close", this.#onClose);
+    const { access, principal, filters } = this.#read;
+    this.#guard = access.guard(principal, () => filters, (reason) => this.close(reason));
+    if (this.#isOver || this.#socket.destroyed) {
+      this.#guard.release();
+      this.#end();
+      return;
+    }
+    this.#cancelTimer = clock.after(waitMs, () => this.answer());
+    this.#subscription.extend(filters, this.#read.types, { cursor: this.#cursor });
+  }
+
+  write(bytes: PageBytes): boolean {
+    this.#send({ body: bytes, cursor: bytes.cursor });
+    return false;
+  }
+
+  /** Told at once; the events behind it are the next page. */
+  gap(gap: Gap): boolean {
+    this.#send(pageBody([], gap.resumedAt, gap));
+    return false;
+  }
+
+  /** Ends the wait with an empty page: nothing that matches is new. */
+  answer(): void {
+    const { isLive, position } = this.#subscription;
+    this.#send(pageBody([], isLive ? this.#context.bus.cursorAt(position) : this.#cursor, null));
+  }
+
+  /** The gateway is stopping: the same, and the connection ends with it. */
+  dismiss(): void {
+    if (!this.#isOver) this.#reply.header("connection", "close");
+    this.answer();
+  }
+
+  /** The reader may no longer read, or can't be served: it gets that instead of a page. */
+  close(reason: CloseReason): void {
+    if (!this.#end()) return;
+    this.#reply.send(faultOf(reason));
+  }
+
+  #send(page: PageBody): void {
+    if (this.#end()) sendPage(this.#reply, this.#read, page);
+  }
+
+  /** Lets go of everything. Answers whether the client can still be told something. */
+  #end(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#subscription.close();
+    this.#cancelTimer?.();
+    this.#guard?.release();
+    this.#socket.off("close", this.#onClose);
+    this.#read.seat?.release();
+    this.#context.meter.connections(this.codec.transport, -1);
+    this.#context.onEnd(this);
+    if (!this.#socket.destroyed) return true;
+    this.#reply.hijack();
+    return false;
+  }
+}
+
+function faultOf(reason: CloseReason): SluiceError {
+  switch (reason.code) {
+    case "token-expired":
+      return new SluiceError("unauthorized", reason.detail);
+    case "grant-revoked":
+    case "policy":
+      return new SluiceError("forbidden", reason.detail);
+    case "app-unavailable":
+      return new SluiceError("app-unavailable", reason.detail);
+    case "draining":
+    case "too-slow":
+    case "internal":
+      return new SluiceError("internal", reason.detail);
+  }
+}
