@@ -1,2 +1,3 @@
-/** The name of this package. */
-export const packageName: string = "@sluice/transport-websocket";
+export { CLOSE_CODES } from "./close-codes.ts";
+export type { WebSocketLimits } from "./limits.ts";
+export { SUBPROTOCOL, websocket, type WebSocketOptions } from "./websocket.ts";
