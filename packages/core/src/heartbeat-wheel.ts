@@ -69,7 +69,8 @@ export class HeartbeatWheel {
   #ringOf(periodMs: number): Ring {
     let ring = this.#rings.get(periodMs);
     if (ring === undefined) {
-      const tickMs = Math.max(1, periodMs / TICKS);
+      // Whole milliseconds, rounded down: fractions would add up to a beat that comes after its period.
+      const tickMs = Math.max(1, Math.floor(periodMs / TICKS));
       const made: Ring = {
         tickMs,
         // One more than a period has, so that "after a period" is not the slot that is being served.

@@ -10,22 +10,38 @@ class Counter {
 }
 
 describe("HeartbeatWheel", () => {
-  it("beats every member once per period, spread over it", () => {
+  it("beats every member once per period, from when it came, on one timer", () => {
     const clock = new ManualClock();
     const wheel = new HeartbeatWheel(clock);
-    const members = Array.from({ length: 250 }, () => new Counter());
-    for (const member of members) wheel.add(member, 25_000);
+    const early = new Counter();
+    const late = new Counter();
+    wheel.add(early, 15_000);
+    clock.advance(6000);
+    wheel.add(late, 15_000);
     expect(clock.pending).toBe(1);
 
-    clock.advance(250);
-    const early = members.filter(({ beats }) => beats > 0).length;
-    expect(early).toBeGreaterThan(0);
-    expect(early).toBeLessThan(10);
+    clock.advance(10_000);
+    expect([early.beats, late.beats]).toEqual([1, 0]);
+    clock.advance(5000);
+    expect([early.beats, late.beats]).toEqual([1, 1]);
+    clock.advance(45_000);
+    expect([early.beats, late.beats]).toEqual([4, 4]);
+  });
 
-    clock.advance(25_000 - 250);
-    expect(members.every(({ beats }) => beats === 1)).toBe(true);
-    clock.advance(50_000);
-    expect(members.every(({ beats }) => beats === 3)).toBe(true);
+  it("asks again as soon as a member says", () => {
+    const clock = new ManualClock();
+    const wheel = new HeartbeatWheel(clock);
+    const answers = [5000, 5000];
+    let beats = 0;
+    wheel.add({ beat: () => ((beats += 1), answers.shift()) }, 15_000);
+    clock.advance(15_000);
+    expect(beats).toBe(1);
+    clock.advance(10_000);
+    expect(beats).toBe(3);
+    clock.advance(14_000);
+    expect(beats).toBe(3);
+    clock.advance(1000);
+    expect(beats).toBe(4);
   });
 
   it("lets go of members, also from within a beat, and of the timer with the last one", () => {
@@ -38,7 +54,7 @@ describe("HeartbeatWheel", () => {
     expect(wheel.size).toBe(2);
     expect(clock.pending).toBe(2);
 
-    clock.advance(6000);
+    clock.advance(6500);
     expect(leaver.beats).toBe(1);
     expect(stayer.beats).toBe(3);
     expect(clock.pending).toBe(1);
@@ -47,14 +63,5 @@ describe("HeartbeatWheel", () => {
     wheel.remove(stayer);
     expect(wheel.size).toBe(0);
     expect(clock.pending).toBe(0);
-  });
-
-  it("keeps a period that is shorter than a tick", () => {
-    const clock = new ManualClock();
-    const wheel = new HeartbeatWheel(clock);
-    const member = new Counter();
-    wheel.add(member, 5);
-    clock.advance(20);
-    expect(member.beats).toBe(4);
   });
 });
