@@ -6,7 +6,7 @@ import { type Filter, type Grants, NO_GRANTS, parseFilter, SluiceError } from "@
  * all: half a grant would hide the mistake.
  */
 export function readGrants(claim: unknown): Grants {
-  if (typeof claim !== "object" || claim === null || Array.isArray(claim)) return NO_GRANTS;
+  if (typeof claim !== "object" || claim === null) return NO_GRANTS;
   const members = claim as Readonly<Record<string, unknown>>;
   const read = readFilters(members["read"]);
   const publish = readFilters(members["publish"]);

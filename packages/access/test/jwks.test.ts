@@ -226,7 +226,6 @@ describe("a key server that does not answer well", () => {
     ["hangs up", (request) => request.socket.destroy()],
     ["status 500", (_, response) => response.writeHead(500).end()],
     ["status 404 with keys", (_, response) => response.writeHead(404).end('{"keys":[]}')],
-    ["redirects", (_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end()],
     ["no JSON", (_, response) => response.end("<html>")],
     ["a list", (_, response) => response.end("[]")],
     ["null", (_, response) => response.end("null")],
@@ -262,6 +261,14 @@ describe("a key server that does not answer well", () => {
       expect(await ask(forge({ alg: "RS256", kid: "one" }, READS, weak.privateKey))).toBe("unauthorized");
     },
   );
+
+  test("redirects: it is not followed, wherever it leads", async () => {
+    const other = await JwksServer.start([await publicJwk(one, { kid: "one" })]);
+    server.answer = (_, response) => response.writeHead(302, { location: other.url }).end();
+    expect(await ask(await tokenOf(one, "one"))).toBe("app-unavailable");
+    expect(other.asked).toBe(0);
+    await other.stop();
+  });
 
   test("does not answer at all: nobody waits longer than five seconds, and only once", async () => {
     server.answer = () => undefined;
@@ -307,6 +314,15 @@ describe("a key server that does not answer well", () => {
     expect(warnings[0]).toContain("500");
     expect(warnings[0]).not.toContain("hunter2");
   });
+});
+
+test("a reload that needs the key set no longer ends a fetch that is under way", async () => {
+  server.answer = () => undefined;
+  const asking = outcome(access.identify(bearer(await tokenOf(one, "one"))));
+  await until(() => server.asked === 1);
+  await access.reload({ public: [], jwt: { secret: SECRET } });
+  expect(await asking).toBe("app-unavailable");
+  expect(clock.pending).toBe(0);
 });
 
 test("closing ends a fetch that is under way", async () => {

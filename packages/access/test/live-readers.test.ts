@@ -222,6 +222,26 @@ describe("a reload", () => {
     expect(ended).toEqual(["grant-revoked"]);
   });
 
+  test("leaves alone a reader that brings new credentials meanwhile: those are judged for themselves", async () => {
+    let refuse: (() => void) | undefined;
+    let hasAnn = true;
+    const source: GrantSource = {
+      ask: ({ subject }) =>
+        subject === "bob" || hasAnn ? "granted" : new Promise((resolve) => (refuse = () => resolve("silent"))),
+    };
+    const rules = { public: [], jwt: { secret: SECRET }, sources: [source] };
+    const { access } = accessWith(rules);
+    const reader = await Reader.connect(access, await token({ sub: "ann" }), "pages/1");
+    hasAnn = false;
+    const reloading = access.reload(rules);
+    await until(() => refuse !== undefined);
+    reader.guard?.replace(await access.identify(await token({ sub: "bob" })));
+    refuse?.();
+    await reloading;
+    expect(reader.codes).toEqual([]);
+    expect(access.readers).toBe(1);
+  });
+
   test("leaves alone a reader that goes meanwhile", async () => {
     const { access } = accessWith();
     const reader = await Reader.connect(access, await token(), "orders/1");
