@@ -101,7 +101,7 @@ export class Window {
     for (const event of this.#candidates(interest, after)) {
       if (!isInterested(interest, event)) continue;
       events.push(event);
-      bytes += event.json.length;
+      bytes += Buffer.byteLength(event.json);
       if (events.length >= limit || bytes >= limitBytes) {
         const isCaughtUp = event.position === this.#newest;
         return { events, position: event.position, isCaughtUp };
