@@ -16,7 +16,7 @@ export type WorkerInit =
       readonly maxFileBytes: number | null;
       readonly maxLanes: number;
     }
-  | { readonly role: "reader"; readonly folder: string; readonly epoch: string };
+  | { readonly role: "reader"; readonly folder: string };
 
 /** A group of appends, each atomic in itself, that share one transaction if all goes well. */
 export interface AppendMessage {
@@ -71,8 +71,7 @@ export type FromWriter =
   | AppendedMessage
   | { readonly kind: "trimmed"; readonly through: number }
   | { readonly kind: "probed"; readonly isWritable: boolean }
-  | { readonly kind: "trouble"; readonly task: string; readonly reason: string }
-  | { readonly kind: "closed" };
+  | { readonly kind: "trouble"; readonly task: string; readonly reason: string };
 
 /** A way through the log from a place on, forwards or backwards, past what matches. */
 export interface Walk {
@@ -101,6 +100,7 @@ export interface Walked {
 
 /** From the log to its reader. */
 export type ToReader =
+  | { readonly kind: "open"; readonly epoch: string }
   | { readonly kind: "walk"; readonly ticket: number; readonly walk: Walk }
   | { readonly kind: "close" };
 
@@ -109,5 +109,4 @@ export type FromReader =
   | { readonly kind: "opened" }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "walked"; readonly ticket: number; readonly walked: Walked }
-  | { readonly kind: "failed"; readonly ticket: number; readonly reason: string }
-  | { readonly kind: "closed" };
+  | { readonly kind: "failed"; readonly ticket: number; readonly reason: string };

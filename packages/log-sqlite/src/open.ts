@@ -30,9 +30,18 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLo
     maxFileBytes: options.maxFileBytes ?? null,
     maxLanes: options.maxLanes ?? MAX_LANES,
   });
-  const { epoch, newest, trimmedThrough, storedAtMs } = await opened(writer);
-  const link = new WorkerLink<ToReader, FromReader>({ role: "reader", folder, epoch });
+  // Starts at the same time, since that takes most of it, and opens the file when it is there.
+  const link = new WorkerLink<ToReader, FromReader>({ role: "reader", folder });
+  let start: Extract<FromWriter, { kind: "opened" }>;
   try {
+    start = await opened(writer);
+  } catch (error) {
+    await link.terminate();
+    throw error;
+  }
+  const { epoch, newest, trimmedThrough, storedAtMs } = start;
+  try {
+    link.send({ kind: "open", epoch });
     await opened(link);
   } catch (error) {
     writer.expectEnd();

@@ -165,7 +165,6 @@ export class SqliteLog implements EventLog {
         break;
       case "opened":
       case "refused":
-      case "closed":
         break;
     }
   }

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Retention } from "@sluice/core";
-import type { Duplicates } from "./duplicates.ts";
+import type { Duplicates, Leaving } from "./duplicates.ts";
 import type { LaneCache } from "./lane-cache.ts";
 import type { Transactions } from "./transaction.ts";
 
@@ -17,6 +17,8 @@ export interface TrimmerOptions {
   readonly newest: number;
   readonly bytesThrough: number;
 }
+
+type OldEvent = [position: number, lane: number, topic: string, id: string, storedAtMs: number, bytesThrough: number];
 
 /** Events that one step trims at the most; more only if more than half as many were appended since the last step. */
 const STEP_EVENTS = 500;
@@ -68,9 +70,10 @@ export class Trimmer {
     this.#newest = options.newest;
     this.#bytesThrough = options.bytesThrough;
     this.#select = db.prepare(
-      `SELECT position, lane, topic, type, events.id AS id, stored_at, bytes_through
+      `SELECT position, lane, topic, events.id, stored_at, bytes_through
        FROM events CROSS JOIN lanes ON lanes.id = lane WHERE position > ? ORDER BY position LIMIT ?`,
     );
+    this.#select.setReturnArrays(true);
     this.#delete = db.prepare("DELETE FROM events WHERE position <= ?");
     this.#noteLane = db.prepare("UPDATE lanes SET trimmed = ? WHERE id = ?");
     this.#noteLog = db.prepare("UPDATE log SET trimmed_through = ?, trimmed_bytes = ?, trimmed_at = ?");
@@ -127,17 +130,16 @@ export class Trimmer {
 
   #trim(): boolean {
     if (this.#through >= this.#newest || !this.#isDue(this.#through + 1, this.#bytes, this.#oldestAtMs)) return false;
-    const rows = this.#select.all(this.#through, Math.max(STEP_EVENTS, this.#appended * 2));
+    const limit = Math.max(STEP_EVENTS, this.#appended * 2);
+    const rows = this.#select.all(this.#through, limit) as unknown as readonly OldEvent[];
     const lanes = new Map<number, number>();
-    const leaving: { position: number; topic: string; id: string; storedAtMs: number }[] = [];
+    const leaving: Leaving[] = [];
     let bytes = this.#bytes;
-    for (const row of rows) {
-      const position = Number(row["position"]);
-      const storedAtMs = Number(row["stored_at"]);
+    for (const [position, lane, topic, id, storedAtMs, bytesThrough] of rows) {
       if (!this.#isDue(position, bytes, storedAtMs)) break;
-      bytes = Number(row["bytes_through"]);
-      lanes.set(Number(row["lane"]), position);
-      leaving.push({ position, topic: String(row["topic"]), id: String(row["id"]), storedAtMs });
+      bytes = bytesThrough;
+      lanes.set(lane, position);
+      leaving.push({ position, topic, id, storedAtMs });
     }
     const last = leaving.at(-1);
     if (last === undefined) return false;
@@ -150,7 +152,7 @@ export class Trimmer {
     this.#appended = 0;
     this.#through = last.position;
     this.#bytes = bytes;
-    this.#oldestAtMs = Number(rows[leaving.length]?.["stored_at"] ?? this.#readOldestAtMs());
+    this.#oldestAtMs = rows[leaving.length]?.[4] ?? this.#readOldestAtMs();
     this.#mayBeSpacious = true;
     return true;
   }
