@@ -22,6 +22,8 @@ export type ErrorCode =
   | "too-many-connections"
   | "header-too-large"
   | "internal"
+  | "app-unreachable"
+  | "app-timed-out"
   | "log-unavailable"
   | "app-unavailable"
   | "at-capacity"
@@ -65,6 +67,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "too-many-connections": { status: 429, title: "Too many connections from this address", isRetryable: true },
   "header-too-large": { status: 431, title: "The request's header is larger than the limit", isRetryable: false },
   internal: { status: 500, title: "A fault in the gateway", isRetryable: true },
+  "app-unreachable": { status: 502, title: "The app behind the gateway can't be reached", isRetryable: true },
+  "app-timed-out": { status: 504, title: "The app behind the gateway took too long", isRetryable: true },
   "log-unavailable": { status: 503, title: "The log can't take events now", isRetryable: true },
   "app-unavailable": { status: 503, title: "The app that decides on access does not answer", isRetryable: true },
   "at-capacity": { status: 503, title: "The gateway holds as many connections as it may", isRetryable: true },
