@@ -7,6 +7,7 @@ import type { WebSocket } from "ws";
 import { Connection } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { PING, textFrame } from "./frames.ts";
+import { refuseHandshake } from "./handshake-fault.ts";
 import type { WebSocketLimits } from "./limits.ts";
 import type { Shared } from "./peer.ts";
 
@@ -64,6 +65,7 @@ class WebSocketTransport implements HttpTransport {
     } as const;
     await fastify.register(fastifyWebsocket, { options });
     const server = fastify.websocketServer;
+    server.on("wsClientError", refuseHandshake);
     // Emitted before a socket is set up with the limit: a reload holds for those that come after it.
     server.on("headers", () => {
       server.options.maxPayload = limits().messageBytes;
