@@ -38,6 +38,11 @@ export interface ReadPage {
 
 const WINDOW: WindowLimits = { events: 50_000, bytes: 16 * 1024 * 1024 };
 const BATCH_BYTES = 64 * 1024;
+/**
+ * Bytes of a page for a reader that asks and goes: what one event of the default limit may take. More than a batch,
+ * since a client that asks for 1000 small events expects 1000.
+ */
+const PAGE_BYTES = 256 * 1024;
 const JOIN_MS = 10;
 
 /** All that transports see: publish, read, subscribe. Fans out what the log has made durable. */
@@ -110,10 +115,10 @@ export class Bus implements SubscriptionHost {
       const { events } = await this.lastPage(interest, start.last, after);
       return { events, cursor: this.cursorAt(after), gap: null };
     }
-    let page = await this.page(interest, after, limit);
+    let page = await this.page(interest, after, limit, PAGE_BYTES);
     let told = gap ?? (start !== "earliest" && page.gapUntil !== null ? this.gapFrom(after, page.gapUntil) : null);
     while (page.events.length === 0 && !page.isCaughtUp) {
-      page = await this.page(interest, page.position, limit);
+      page = await this.page(interest, page.position, limit, PAGE_BYTES);
       if (told === null && page.gapUntil !== null) told = this.gapFrom(after, page.gapUntil);
     }
     return { events: page.events, cursor: this.cursorAt(page.position), gap: told };
@@ -132,12 +137,12 @@ export class Bus implements SubscriptionHost {
 
   // The rest serves subscriptions.
 
-  page(interest: Interest, after: number, limit: number): Page | Promise<Page> {
+  page(interest: Interest, after: number, limit: number, limitBytes: number = this.#batchBytes): Page | Promise<Page> {
     this.#window.trimThrough(this.#log.bounds().trimmedThrough);
     if (after >= this.#window.from) {
-      return { ...this.#window.read(interest, after, limit, this.#batchBytes), gapUntil: null };
+      return { ...this.#window.read(interest, after, limit, limitBytes), gapUntil: null };
     }
-    const query = { interest, after, limit, limitBytes: this.#batchBytes };
+    const query = { interest, after, limit, limitBytes };
     return this.#log.read(query).then((page) => this.#upToHead(page));
   }
 
