@@ -79,8 +79,7 @@ export class Wait implements Sink<PageBytes> {
 
   /** Ends the wait with an empty page: nothing that matches is new. */
   answer(): void {
-    const { isLive, position } = this.#subscription;
-    this.#send(pageBody([], isLive ? this.#context.bus.cursorAt(position) : this.#cursor, null));
+    this.#send(pageBody([], this.#context.bus.cursorAt(this.#subscription.resumePosition), null));
   }
 
   /** The gateway is stopping: the same, and the connection ends with it. */
