@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import { request } from "undici";
+import { TestGateway } from "../../support/test-gateway.ts";
+import { freshTopic } from "../../support/topics.ts";
+import { until } from "../../support/until.ts";
+import { sse, type SseReader } from "../drivers/sse.ts";
+import type { ReaderDriver } from "../drivers/reader-driver.ts";
+import type { WebSocketReader } from "../drivers/websocket.ts";
+import { useDriver, useOwnGateways } from "../use.ts";
+
+/** A gateway that stops sends its readers away in the transport's way, and they go on where they were. */
+export function drainCases(driver: ReaderDriver): void {
+  describe("drain", () => {
+    const own = useOwnGateways();
+    const connect = useDriver(driver);
+
+    test("readers are told to come back, and find all at the next gateway", async () => {
+      const first = await own(TestGateway.startWithSqlite({ drain: { spread: "300ms", timeout: "10s" } }));
+      const topic = freshTopic();
+      await first.publisher.publish({ topic, data: 0 });
+      const readers = await Promise.all([1, 2, 3].map(() => connect(first, { topics: [topic] })));
+      await first.publisher.publish({ topic, data: 1 });
+      for (const reader of readers) await reader.inbox.take(1);
+      if (driver.staysConnected) await first.untilConnections(driver.name, 3);
+      const draining = first.gateway.drain();
+      if (driver.staysConnected) {
+        for (const reader of readers) {
+          const end = await reader.inbox.untilEnd();
+          // A long poll gets its page, and finds with its next request that the gateway is going.
+          const expected = { sse: ["complete"], websocket: [1001], "long-polling": [503, "cut"], polling: [] }[
+            driver.name
+          ];
+          expect(expected).toContain(end.how);
+        }
+      }
+      if (driver.name === "websocket") {
+        for (const reader of readers as WebSocketReader[]) {
+          expect(reader.ops.at(-1)).toMatchObject({ op: "closing", reconnect_after_ms: expect.any(Number) });
+        }
+      }
+      if (driver.name === "sse") {
+        for (const reader of readers as SseReader[]) {
+          expect(reader.frames.filter(({ retry }) => retry !== undefined).length).toBeGreaterThanOrEqual(2);
+        }
+      }
+      await draining;
+      const second = await own(first.restart());
+      await second.publisher.publish({ topic, data: 2 }, { topic, data: 3 });
+      for (const reader of readers) {
+        const back = await connect(second, { topics: [topic], after: reader.inbox.cursor as string });
+        expect((await back.inbox.take(2)).map((json) => JSON.parse(json).data)).toEqual([2, 3]);
+        expect(back.inbox.gaps).toEqual([]);
+      }
+    });
+
+    test("while it drains it is not ready, and takes no new readers", async () => {
+      const gateway = await own(TestGateway.start({ drain: { spread: "2s", timeout: "10s" } }));
+      const topic = freshTopic();
+      // Somebody has to be there to be sent away slowly, or it is over at once.
+      const holding = await sse.connect({ url: gateway.url, topics: [topic] });
+      const reader = await connect(gateway, { topics: [topic] });
+      const draining = gateway.gateway.drain();
+      await until("/readyz 503", async () => {
+        const { statusCode, body } = await request(`${gateway.adminUrl}/readyz`);
+        await body.dump();
+        return statusCode === 503;
+      });
+      const refused = await driver
+        .refusal({ url: gateway.url, topics: [topic] })
+        .catch((error: unknown) => String(error));
+      // Refused with an answer, or not listened to at all.
+      if (typeof refused === "string") expect(refused).toMatch(/ECONNREFUSED|ECONNRESET/);
+      else expect([refused.status, refused.headers["retry-after"]]).toEqual([503, expect.stringMatching(/^\d+$/)]);
+      reader.cut();
+      holding.cut();
+      await draining;
+    });
+  });
+}

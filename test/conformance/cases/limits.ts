@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { freshTopic } from "../../support/topics.ts";
+import { until } from "../../support/until.ts";
+import type { ReaderDriver } from "../drivers/reader-driver.ts";
+import { useDriver, useGateway } from "../use.ts";
+
+/** Over a limit: a clear refusal; the others are not disturbed. */
+export function limitCases(driver: ReaderDriver): void {
+  describe("limits", () => {
+    const gateway = useGateway({ limits: { connections_per_ip: 3, header: "4KiB", subscriptions: 5 } });
+    const full = useGateway({ limits: { connections: 2 } });
+    const connect = useDriver(driver);
+
+    test.skipIf(!driver.staysConnected)(
+      "one connection more from an address than it may have: 429, until one leaves (polling holds none)",
+      async () => {
+        const topic = freshTopic();
+        const readers = await Promise.all([1, 2, 3].map(() => connect(gateway.current, { topics: [topic] })));
+        await gateway.current.untilConnections(driver.name, 3);
+        const answer = await driver.refusal({ url: gateway.current.url, topics: [topic] });
+        expect([answer.status, answer.json()["code"]]).toEqual([429, "too-many-connections"]);
+        expect(answer.headers["retry-after"]).toMatch(/^\d+$/);
+        readers[0]?.cut();
+        await gateway.current.untilConnections(driver.name, 2);
+        const another = await connect(gateway.current, { topics: [topic] });
+        await gateway.current.publisher.publish({ topic, data: 1 });
+        for (const reader of [...readers.slice(1), another]) await reader.inbox.take(1);
+      },
+    );
+
+    test.skipIf(!driver.staysConnected)(
+      "more connections than the gateway holds: 503 (polling holds none)",
+      async () => {
+        const topic = freshTopic();
+        const readers = await Promise.all([1, 2].map(() => connect(full.current, { topics: [topic] })));
+        await full.current.untilConnections(driver.name, 2);
+        const answer = await driver.refusal({ url: full.current.url, topics: [topic] });
+        expect([answer.status, answer.json()["code"]]).toEqual([503, "at-capacity"]);
+        expect(answer.headers["retry-after"]).toMatch(/^\d+$/);
+        await full.current.publisher.publish({ topic, data: 1 });
+        for (const reader of readers) await reader.inbox.take(1);
+      },
+    );
+
+    test.skipIf(!driver.staysConnected)("a reader that goes away is given up (polling holds none)", async () => {
+      const reader = await connect(gateway.current, { topics: [freshTopic()] });
+      await gateway.current.untilConnections(driver.name, 1);
+      reader.cut();
+      await gateway.current.untilConnections(driver.name, 0);
+    });
+
+    test("a header that is too large: 431", async () => {
+      const headers = { "x-filling": "x".repeat(5000) };
+      const answer = await driver.refusal({ url: gateway.current.url, topics: ["a"], headers });
+      expect(answer.status).toBe(431);
+      expect(answer.headers["content-type"]).toContain("application/problem+json");
+      expect(answer.json()["code"]).toBe("header-too-large");
+    });
+
+    test("more topics than a connection may have: 400", async () => {
+      const topics = ["a", "b", "c", "d", "e"];
+      await connect(gateway.current, { topics });
+      const answer = await driver.refusal({ url: gateway.current.url, topics: [...topics, "f"] });
+      expect([answer.status, answer.json()["code"]]).toEqual([400, "too-many-subscriptions"]);
+    });
+
+    test("refusals are counted", async () => {
+      const counted = async (): Promise<number> => {
+        const response = await fetch(`${gateway.current.adminUrl}/metrics`);
+        const lines = (await response.text())
+          .split("\n")
+          .filter((line) => line.includes('code="too-many-subscriptions"'));
+        return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+      };
+      const before = await counted();
+      await driver.refusal({ url: gateway.current.url, topics: ["a", "b", "c", "d", "e", "f"] });
+      await until("the refusal to be counted", async () => (await counted()) > before);
+    });
+  });
+}

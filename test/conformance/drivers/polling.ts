@@ -1,0 +1,15 @@
+import { PageReader, pageRefusal } from "./page-reader.ts";
+import type { ReaderDriver } from "./reader-driver.ts";
+
+/** Short polling. */
+export const polling: ReaderDriver = {
+  name: "polling",
+  staysConnected: false,
+  async connect(options) {
+    const reader = new PageReader(options, null);
+    await reader.prime();
+    reader.start();
+    return reader;
+  },
+  refusal: (options) => pageRefusal(options, null),
+};

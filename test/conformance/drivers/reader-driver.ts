@@ -1,0 +1,67 @@
+import type { Inbox } from "../../support/inbox.ts";
+import type { Answer } from "../../support/publisher.ts";
+
+/** What a reader asks for. */
+export interface ReaderOptions {
+  /** Base of the gateway's public listener. */
+  readonly url: string;
+  readonly topics: readonly string[];
+  /** Default: what the gateway does without it. */
+  readonly after?: string | undefined;
+  readonly last?: number;
+  readonly types?: readonly string[];
+  /** Of one page, where there are pages. */
+  readonly limit?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** `access_token` in the query. */
+  readonly accessToken?: string;
+  /** Further parameters, encoded, without the `&` before them. */
+  readonly query?: string;
+}
+
+/** One connected reader. */
+export interface Reader {
+  readonly inbox: Inbox;
+  /** Stops reading from the gateway, as a client does that can't keep up. */
+  pause(): void;
+  resume(): void;
+  /** Breaks the connection off, without a goodbye. */
+  cut(): void;
+  /** Leaves in the transport's way; resolves when the connection is gone. */
+  close(): Promise<void>;
+}
+
+/** Name of a transport. */
+export type TransportName = "polling" | "long-polling" | "sse" | "websocket";
+
+/** Speaks one transport, from the contract alone. */
+export interface ReaderDriver {
+  readonly name: TransportName;
+  /** Whether a connection lives from one event to the next: then it can be ended, be full, be counted. */
+  readonly staysConnected: boolean;
+  /**
+   * Connects, and resolves when what is published from now on will be received.
+   * @throws {Error} if the gateway refuses
+   */
+  connect(options: ReaderOptions): Promise<Reader>;
+  /** The answer to a request that the gateway should refuse. @throws {Error} if it does not */
+  refusal(options: ReaderOptions): Promise<Answer>;
+}
+
+/** The path and query of a read. */
+export function readPath(options: ReaderOptions, cursor?: string | null): string {
+  const query: string[] = options.topics.map((topic) => `topic=${encodeURIComponent(topic)}`);
+  for (const type of options.types ?? []) query.push(`type=${encodeURIComponent(type)}`);
+  const after = cursor ?? options.after;
+  if (after !== undefined) query.push(`after=${encodeURIComponent(after)}`);
+  else if (options.last !== undefined) query.push(`last=${options.last}`);
+  if (options.limit !== undefined) query.push(`limit=${options.limit}`);
+  if (options.accessToken !== undefined) query.push(`access_token=${options.accessToken}`);
+  if (options.query !== undefined) query.push(options.query);
+  return `/realtime/events?${query.join("&")}`;
+}
+
+/** What an event's JSON says its cursor is. */
+export function cursorOf(json: string): string {
+  return (JSON.parse(json) as { cursor: string }).cursor;
+}
