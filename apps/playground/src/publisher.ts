@@ -82,9 +82,9 @@ export class Publisher {
     if (this.#cancelWait === undefined) void this.#send();
   }
 
-  /** Waits until everything is published, but not longer than `waitMs`; then publishes nothing more. */
+  /** Waits until everything is published, but not longer than `waitMs`; then publishes nothing more. Idempotent. */
   async close(waitMs: number): Promise<void> {
-    if (this.#outbox.size > 0) {
+    if (this.#outbox.size > 0 && !this.#stopping.signal.aborted) {
       await new Promise<void>((resolve) => {
         const cancel = this.#timers.after(waitMs, resolve);
         this.#onEmpty = () => {

@@ -17,7 +17,7 @@ function complain(error: unknown): void {
   process.stderr.write(`sluice: ${(error as Error).message}\n`);
 }
 
-function banner(addresses: Addresses): string {
+function banner(addresses: Addresses, pid: number | undefined): string {
   const bold = (text: string): string => styleText("bold", text);
   const row = (title: string, text: string): string => `  ${title.padEnd(20)}${text}`;
   return [
@@ -25,7 +25,7 @@ function banner(addresses: Addresses): string {
     `${bold("The pizza parlour is open.")} Ctrl-C closes it.`,
     "",
     row("Page", bold(addresses.shop)),
-    row("Gateway", `${addresses.gateway}   publishing, health, metrics: ${addresses.admin}`),
+    row("Gateway", `${addresses.gateway} (publishing, health, metrics: ${addresses.admin}, process ${pid})`),
     "",
     `${bold("Watch,")} each in a terminal of its own, in this folder:`,
     "",
@@ -51,7 +51,7 @@ async function start(options: StartOptions): Promise<void> {
     say,
     onLost: () => {
       say("The gateway has ended and is started again. The shop goes on, and tells it later.");
-      gateway.start().then(() => say("The gateway is back."), fail);
+      gateway.start().then(() => say(`The gateway is back, as process ${gateway.pid}.`), fail);
     },
   });
   let shop: RunningShop | undefined;
@@ -63,6 +63,7 @@ async function start(options: StartOptions): Promise<void> {
     isStopping = true;
     await shop?.close(PUBLISH_BEFORE_CLOSING_MS);
     await gateway.stop();
+    if (shop !== undefined) say("\nThe pizza parlour is closed.");
   }
 
   async function fail(error: unknown): Promise<void> {
@@ -87,7 +88,7 @@ async function start(options: StartOptions): Promise<void> {
       },
     });
     if (isStopping) return await shop.close(0);
-    say(banner({ shop: shop.url, gateway: localUrl(at.public), admin: localUrl(at.admin) }));
+    say(banner({ shop: shop.url, gateway: localUrl(at.public), admin: localUrl(at.admin) }, gateway.pid));
   } catch (error) {
     await fail(error);
   }
