@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { Access, Bus, Clock, Logger, Meter } from "@sluice/core";
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
@@ -9,6 +10,7 @@ import { refuseOtherMethods } from "./methods.ts";
 import { checkOrigin, type CorsRules } from "./origin.ts";
 import { publishRoute } from "./publish-route.ts";
 import { parametersOfQuery } from "./read-parameters.ts";
+import type { Seat } from "./read-request.ts";
 import { Seats } from "./seats.ts";
 
 /** Options of {@link publicApi}. */
@@ -60,8 +62,7 @@ function registerRead(fastify: FastifyInstance, path: string, admission: Admissi
     );
     const { transport, read } = admitted;
     if (transport.connect !== undefined && canUpgrade(request)) {
-      // The handshake may still fail, and then nobody else would give the seat back.
-      request.raw.socket.once("close", () => read.seat?.release());
+      releaseWith(request.raw.socket, read.seat);
       upgrading.set(request, admitted);
       return undefined;
     }
@@ -83,6 +84,14 @@ function registerRead(fastify: FastifyInstance, path: string, admission: Admissi
   const route = { url: path, preHandler, handler, exposeHeadRoute: false };
   fastify.route({ ...route, method: "GET", ...(hasUpgrade ? { wsHandler } : {}) });
   fastify.route({ ...route, method: "HEAD" });
+}
+
+/**
+ * The handshake may still fail, and then nobody else would give the seat back. A listener made here knows the seat
+ * alone: one made where request and reply are known would keep those as long as the socket (4 KiB per connection).
+ */
+function releaseWith(socket: Socket, seat: Seat | null): void {
+  if (seat !== null) socket.once("close", () => seat.release());
 }
 
 async function authorisePublish(
