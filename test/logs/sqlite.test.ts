@@ -1,38 +1,36 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Worker } from "node:worker_threads";
-import { openSqliteLog, type SqliteLog } from "@sluice/log-sqlite";
+import { openSqliteLog } from "@sluice/log-sqlite";
 import { describeLog } from "./describe-log.ts";
 import type { LogUnderTest, OpenOptions } from "./log-under-test.ts";
 
-/** Opens a log, and says by which threads it works: a crash ends them in the middle of whatever they do. */
-async function openWithThreads(path: string, options: OpenOptions): Promise<{ log: SqliteLog; threads: Worker[] }> {
-  const threads: Worker[] = [];
-  const note = (worker: Worker): void => void threads.push(worker);
-  process.on("worker", note);
-  try {
-    return { log: await openSqliteLog({ path, ...options }), threads };
-  } finally {
-    process.off("worker", note);
+/** What a crash would leave of a log: its files as they are now. */
+function copyOf(folder: string): string {
+  const copy = mkdtempSync(join(tmpdir(), "sluice-log-"));
+  for (const name of ["log.db", "log.db-wal"]) {
+    if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
   }
+  return copy;
 }
 
 async function open(options: OpenOptions): Promise<LogUnderTest> {
-  const path = mkdtempSync(join(tmpdir(), "sluice-log-"));
-  let opened = await openWithThreads(path, options);
+  let path = mkdtempSync(join(tmpdir(), "sluice-log-"));
+  let log = await openSqliteLog({ path, ...options });
   return {
     get log() {
-      return opened.log;
+      return log;
     },
     restart: async (how) => {
-      if (how === "crash") await Promise.all(opened.threads.map((thread) => thread.terminate()));
-      await opened.log.close();
-      opened = await openWithThreads(path, options);
-      return opened.log;
+      const left = how === "crash" ? copyOf(path) : path;
+      await log.close();
+      if (left !== path) rmSync(path, { recursive: true });
+      path = left;
+      log = await openSqliteLog({ path, ...options });
+      return log;
     },
     dispose: async () => {
-      await opened.log.close();
+      await log.close();
       rmSync(path, { recursive: true });
     },
   };

@@ -15,8 +15,8 @@ const MAGIC = "SQLite format 3\0";
  * @throws {LogOpenError} if the file is no log, is one of a newer version, or is damaged
  */
 export function checkLogFile(path: string): void {
-  const hasWal = existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0;
-  const size = checkHead(path, hasWal);
+  const size = checkHead(path);
+  const hasWal = hasPages(`${path}-wal`);
   const hadSharedMemory = existsSync(`${path}-shm`);
   let isSound = false;
   let db: DatabaseSync | undefined;
@@ -43,8 +43,11 @@ export function checkLogFile(path: string): void {
   }
 }
 
-/** Checks the first bytes of the file; the answer is its size. */
-function checkHead(path: string, hasWal: boolean): number {
+/**
+ * Looks at the first bytes of a file, without opening it as a database; the answer is its size.
+ * @throws {LogOpenError} if it is no log, one of a newer version, or cut off
+ */
+export function checkHead(path: string): number {
   const head = Buffer.alloc(100);
   let size: number;
   let handle: number | undefined;
@@ -74,9 +77,16 @@ function checkHead(path: string, hasWal: boolean): number {
   if (version !== FORMAT_VERSION) throw damaged(path, new Error(`it has the unknown format ${version}`));
   const pageSize = head.readUInt16BE(16) === 1 ? 65_536 : head.readUInt16BE(16);
   // A write-ahead log may hold the pages that a crash kept from the file.
-  const isCut = !hasWal && head.readUInt32BE(24) === head.readUInt32BE(92) && size < head.readUInt32BE(28) * pageSize;
+  const isCut =
+    !hasPages(`${path}-wal`) &&
+    head.readUInt32BE(24) === head.readUInt32BE(92) &&
+    size < head.readUInt32BE(28) * pageSize;
   if (isCut) throw damaged(path, new Error("its end is missing"));
   return size;
+}
+
+function hasPages(walPath: string): boolean {
+  return existsSync(walPath) && statSync(walPath).size > 0;
 }
 
 function damaged(path: string, cause: unknown): LogOpenError {

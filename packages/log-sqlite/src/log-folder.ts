@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { checkLogFile } from "./log-file-check.ts";
+import { checkHead, checkLogFile } from "./log-file-check.ts";
 import { LogOpenError } from "./log-open-error.ts";
 import { APPLICATION_ID, FORMAT_VERSION, SCHEMA } from "./schema.ts";
 
@@ -32,9 +32,11 @@ export function openLogFolder(folder: string, newEpoch: string): LogFolder {
   } catch (error) {
     throw new LogOpenError(`The log's folder ${folder} can't be made: ${reasonOf(error)}.`, { cause: error });
   }
+  const path = logFileIn(folder);
+  // Before anything of ours is put beside what may be somebody else's.
+  if (existsSync(path)) checkHead(path);
   const lock = takeLock(folder);
   try {
-    const path = logFileIn(folder);
     if (existsSync(path)) checkLogFile(path);
     else createLogFile(folder, newEpoch);
     const db = openForWriting(path);
