@@ -27,9 +27,12 @@ export async function runGateway(given: Arguments, io: Io, options: RunOptions):
   const isTerminal = io.stdout.isTTY === true;
   const logger = await createLogger(config.logging, isTerminal);
   try {
-    const gateway = await start(config, logger);
-    if (isTerminal) io.stdout.write(options.greeting(gateway, config));
-    await new Running(gateway, logger, () => loadGiven(given, io, options.mode)).untilStopped();
+    // The signals are heard from the start: whoever sees that it is ready may send one at once.
+    const gateway = start(config, logger);
+    const running = new Running(gateway, logger, () => loadGiven(given, io, options.mode));
+    await running.untilStopped((ready) => {
+      if (isTerminal) io.stdout.write(options.greeting(ready, config));
+    });
     return 0;
   } finally {
     logger.flush();
@@ -46,20 +49,20 @@ async function start(config: Config, logger: GatewayLogger): Promise<Gateway> {
 }
 
 class Running {
-  readonly #gateway: Gateway;
+  readonly #gateway: Promise<Gateway>;
   readonly #logger: GatewayLogger;
   readonly #load: () => ReturnType<typeof loadGiven>;
   /** One reload after the other. */
   #reloading: Promise<void> = Promise.resolve();
   #isStopping = false;
 
-  constructor(gateway: Gateway, logger: GatewayLogger, load: () => ReturnType<typeof loadGiven>) {
+  constructor(gateway: Promise<Gateway>, logger: GatewayLogger, load: () => ReturnType<typeof loadGiven>) {
     this.#gateway = gateway;
     this.#logger = logger;
     this.#load = load;
   }
 
-  async untilStopped(): Promise<void> {
+  async untilStopped(onReady: (gateway: Gateway) => void): Promise<void> {
     const stopped = Promise.withResolvers<void>();
     const stop = (signal: NodeJS.Signals): void => void this.#stop(signal).then(stopped.resolve, stopped.reject);
     const reload = (): void => {
@@ -69,7 +72,7 @@ class Running {
     process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
     process.on("uncaughtException", crash).on("unhandledRejection", crash);
     try {
-      await stopped.promise;
+      await Promise.all([this.#gateway.then(onReady), stopped.promise]);
     } finally {
       process.off("SIGTERM", stop).off("SIGINT", stop).off("SIGHUP", reload);
       process.off("uncaughtException", crash).off("unhandledRejection", crash);
@@ -78,11 +81,12 @@ class Running {
 
   /** The first signal drains; a second SIGINT, from a person who won't wait, closes. */
   async #stop(signal: NodeJS.Signals): Promise<void> {
-    if (this.#isStopping && signal === "SIGTERM") return this.#gateway.drain();
+    const gateway = await this.#gateway;
+    if (this.#isStopping && signal === "SIGTERM") return gateway.drain();
     const isSecond = this.#isStopping;
     this.#isStopping = true;
     this.#logger.info({ signal }, isSecond ? "stopping at once" : "stopping");
-    await (isSecond ? this.#gateway.close() : this.#gateway.drain());
+    await (isSecond ? gateway.close() : gateway.drain());
   }
 
   async #reload(): Promise<void> {
@@ -93,7 +97,8 @@ class Running {
         this.#logger.error({ faults }, "the new configuration is refused; the old one stays");
         return;
       }
-      const needsRestart = await this.#gateway.reload(loaded.config);
+      const gateway = await this.#gateway;
+      const needsRestart = await gateway.reload(loaded.config);
       this.#logger.setLevel(loaded.config.logging.level);
       if (needsRestart.length === 0) this.#logger.info({}, "reloaded");
       else this.#logger.warn({ needs_restart: needsRestart }, "reloaded; some of it waits for a restart");

@@ -15,16 +15,19 @@ async function connect(ask: Ask, receiver: Receiver, signal: AbortSignal): Promi
   const dispatcher = new Agent({ headersTimeout: timeoutMs, bodyTimeout: GRACE_MS });
   try {
     let { start } = ask;
+    // The first answer is to come soon: it shows that somebody is there, and brings the cursor without which a cut
+    // would lose what happens meanwhile.
+    let waitSeconds = 1;
     while (true) {
       const url = askUrl({ ...ask, start }, "long-polling");
       url.searchParams.set("limit", String(PAGE_EVENTS));
-      // Until there is a cursor, a cut would lose what happens meanwhile: so the first answer is to come soon.
-      url.searchParams.set("wait", start === "latest" ? "1" : String(WAIT_SECONDS));
+      url.searchParams.set("wait", String(waitSeconds));
       const page = await fetchPage(ask, url, dispatcher, signal);
       if ("kind" in page) return page;
       receiver.opened();
       await receiver.take(page.items, page.cursor);
       start = { cursor: page.cursor };
+      waitSeconds = WAIT_SECONDS;
     }
   } finally {
     await dispatcher.destroy();

@@ -137,6 +137,8 @@ class Connection {
   }
 
   async #take(): Promise<void> {
+    // Never over before its promise is kept, and from the last look at what waits to its end in one turn.
+    await Promise.resolve();
     let cursor: string | null = null;
     while (this.#waiting.length > 0 || this.#cursor !== cursor) {
       const items = this.#waiting;
