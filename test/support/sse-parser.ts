@@ -8,11 +8,15 @@ export interface SseFrame {
   readonly comments: readonly string[];
 }
 
+const LINE_END = /\r\n|\n|\r(?!$)/g;
+
 /** Reads `text/event-stream` by the letter of WHATWG HTML §9.2.6, bytes in and frames out. Invalid UTF-8 throws. */
 export class SseParser {
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   readonly #onFrame: (frame: SseFrame) => void;
   #rest = "";
+  /** How far the rest has been looked through for a line's end. */
+  #scanned = 0;
   #lines: string[] = [];
 
   constructor(onFrame: (frame: SseFrame) => void) {
@@ -22,7 +26,10 @@ export class SseParser {
   push(bytes: Uint8Array): void {
     this.#rest += this.#decoder.decode(bytes, { stream: true });
     for (;;) {
-      const end = /\r\n|\n|\r(?!$)/.exec(this.#rest);
+      LINE_END.lastIndex = this.#scanned;
+      const end = LINE_END.exec(this.#rest);
+      // A CR that is last may be half of a CRLF.
+      this.#scanned = end === null ? Math.max(0, this.#rest.length - 1) : 0;
       if (end === null) return;
       const line = this.#rest.slice(0, end.index);
       this.#rest = this.#rest.slice(end.index + end[0].length);
