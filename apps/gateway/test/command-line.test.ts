@@ -102,8 +102,8 @@ describe("publish", () => {
     await bench.configure({ log: { kind: "memory" } });
     const gateway = await bench.serve();
     const publish = async (args: readonly string[], input?: string): Promise<unknown> => {
-      const call = ["publish", ...args, "--url", gateway.adminUrl];
-      const ended = await bench.run(call, input === undefined ? {} : { input });
+      const words = ["publish", ...args, "--url", gateway.adminUrl];
+      const ended = await bench.run(words, input === undefined ? {} : { input });
       expect([ended.code, ended.stderr]).toEqual([0, ""]);
       return JSON.parse(ended.stdout);
     };
