@@ -24,9 +24,17 @@ export function renderPage(addresses: Addresses): string {
 function card({ title, what, command }: Command): string {
   return (
     `<article><h3>${escape(title)}</h3><p>${escape(what)}</p>` +
-    `<div class="command"><pre><code>${escape(command)}</code></pre>` +
+    `<div class="command"><pre><code>${words(command)}</code></pre>` +
     `<button type="button" aria-label="Copy the command: ${escape(title)}">Copy</button></div></article>`
   );
+}
+
+/** Each word in an element of its own, so that lines break between words and not at hyphens. */
+function words(command: string): string {
+  return command
+    .split(" ")
+    .map((word) => `<span>${escape(word)}</span>`)
+    .join(" ");
 }
 
 function escape(text: string): string {
