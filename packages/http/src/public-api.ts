@@ -9,7 +9,7 @@ import type { HttpTransport } from "./http-transport.ts";
 import { refuseOtherMethods } from "./methods.ts";
 import { checkOrigin, type CorsRules } from "./origin.ts";
 import { publishRoute } from "./publish-route.ts";
-import { parametersOfQuery } from "./read-parameters.ts";
+import { parametersOfQuery, type ReadParameters } from "./read-parameters.ts";
 import type { Seat } from "./read-request.ts";
 import { Seats } from "./seats.ts";
 
@@ -30,6 +30,17 @@ export interface PublicApiOptions {
   readonly cors: () => CorsRules;
   /** Shared with others that hold connections; else of its own. */
   readonly seats?: Seats;
+  /**
+   * Reads the requests that come to {@link resourceRoute}: those of the app's own URLs which the gateway answers. Without
+   * it there is no such route.
+   * @throws {SluiceError} `not-found` for a request that nobody has sent there
+   */
+  readonly resourceParameters?: (request: FastifyRequest) => ReadParameters;
+}
+
+/** Where a part of the gateway sends requests for URLs of the app that are answered like `PREFIX/events`. */
+export function resourceRoute(prefix: string): string {
+  return `${prefix}/resource`;
 }
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined>;
@@ -40,26 +51,34 @@ type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<Fastify
  */
 export function publicApi(options: PublicApiOptions): FastifyPluginAsync {
   return async (fastify) => {
-    const { transports, access, meter, limits, cors } = options;
+    const { transports, access, meter, limits, cors, resourceParameters } = options;
     registerCors(fastify, cors);
     for (const transport of transports) await transport.register?.(fastify);
     const seats = options.seats ?? new Seats(limits);
     const admission = new Admission({ transports, access, seats, meter, cors });
     const path = `${options.prefix}/events`;
-    registerRead(fastify, path, admission, limits);
+    registerRead(fastify, path, admission, (request) =>
+      parametersOfQuery(request.raw.url ?? "", request.headers, limits().subscriptions),
+    );
+    if (resourceParameters !== undefined) {
+      registerRead(fastify, resourceRoute(options.prefix), admission, resourceParameters);
+    }
     fastify.options(path, async (_request, reply) => reply.code(204).header("allow", "GET, HEAD, POST, OPTIONS").send());
     await fastify.register(publishRoute({ ...options, path, authorise: (request) => authorisePublish(request, options) }));
     refuseOtherMethods(fastify, path, ["GET", "HEAD", "POST", "OPTIONS"]);
   };
 }
 
-function registerRead(fastify: FastifyInstance, path: string, admission: Admission, limits: () => HttpLimits): void {
+function registerRead(
+  fastify: FastifyInstance,
+  path: string,
+  admission: Admission,
+  parameters: (request: FastifyRequest) => ReadParameters,
+): void {
   const upgrading = new WeakMap<FastifyRequest, Admitted>();
   /** Everything but an accepted upgrade is answered here, before the route's handler would take the upgrade. */
   const preHandler: Handler = async (request, reply) => {
-    const admitted = await admission.admit(request, () =>
-      parametersOfQuery(request.raw.url ?? "", request.headers, limits().subscriptions),
-    );
+    const admitted = await admission.admit(request, () => parameters(request));
     const { transport, read } = admitted;
     if (transport.connect !== undefined && canUpgrade(request)) {
       releaseWith(request.raw.socket, read.seat);

@@ -1,0 +1,70 @@
+import type { IncomingMessage } from "node:http";
+import type { Bus, Clock, Logger, Meter } from "@sluice/core";
+import { changeEvent, isJson, isPublishOff } from "./change-event.ts";
+import type { Escort, Hold } from "./escort.ts";
+import { setField, type HeaderList } from "./header-list.ts";
+import type { ChangeMethod, ResourceMatch } from "./resource-rule.ts";
+
+/** What publishing a change needs. */
+export interface ChangeContext {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly logger: Logger;
+  readonly eventBytes: () => number;
+  /** Told of a change that could not be published. */
+  readonly onLost: () => void;
+}
+
+/** Tells the client of a change that the app has made and the gateway could not publish. */
+export const PUBLISH_HEADER = "Sluice-Publish";
+
+/**
+ * Publishes a change when the app has made it and before the client hears of it. When the log can't take the event, the
+ * client gets the app's answer all the same, since the change is made and a fault would have it tried again: with
+ * `Sluice-Publish: failed`.
+ */
+export class ChangeCapture implements Escort {
+  readonly outlivesClient = true;
+  readonly #context: ChangeContext;
+  readonly #match: ResourceMatch;
+  readonly #request: { readonly method: ChangeMethod; readonly path: string };
+
+  constructor(context: ChangeContext, match: ResourceMatch, request: { readonly method: ChangeMethod; readonly path: string }) {
+    this.#context = context;
+    this.#match = match;
+    this.#request = request;
+  }
+
+  answered(answer: IncomingMessage, headers: HeaderList): Hold | null {
+    const status = answer.statusCode ?? 0;
+    if (status < 200 || status > 299 || isPublishOff(answer)) return null;
+    const eventBytes = this.#context.eventBytes();
+    return {
+      limitBytes: isJson(answer) ? eventBytes : 0,
+      settle: async (body) => {
+        if (!(await this.#publish(answer, body, eventBytes))) setField(headers, PUBLISH_HEADER, "failed");
+      },
+    };
+  }
+
+  /** Whether the event is durable. */
+  async #publish(answer: IncomingMessage, body: Buffer | null, eventBytes: number): Promise<boolean> {
+    const { bus, clock, meter, logger } = this.#context;
+    const { topic } = this.#match;
+    try {
+      const { draft, fault } = await changeEvent({ ...this.#request, topic, answer, body }, eventBytes, clock);
+      if (fault !== null) {
+        meter.refused("app-proxy", fault.code);
+        logger.warn({ topic, code: fault.code, detail: fault.message }, "the app's Sluice-Topic or Sluice-Type can't be used");
+      }
+      await bus.publish([draft]);
+      return true;
+    } catch (error) {
+      this.#context.onLost();
+      meter.refused("app-proxy", "log-unavailable");
+      logger.error({ err: error, topic }, "a change was made by the app and could not be published");
+      return false;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import type { Clock } from "@sluice/core";
+import type { Tunnel } from "./tunnel.ts";
+
+/** How often a drain ends some more tunnels. */
+const DRAIN_TICK_MS = 50;
+
+/** All open tunnels. */
+export class Tunnels {
+  readonly #clock: Clock;
+  readonly #open = new Set<Tunnel>();
+  #onEmpty: (() => void) | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  add(tunnel: Tunnel): void {
+    this.#open.add(tunnel);
+  }
+
+  readonly left = (tunnel: Tunnel): void => {
+    this.#open.delete(tunnel);
+    if (this.#open.size === 0) this.#onEmpty?.();
+  };
+
+  /** Ends them one by one over `spreadMs`, and cuts those that are left at the deadline. */
+  async drain(spreadMs: number, deadline: AbortSignal): Promise<void> {
+    const waiting = [...this.#open];
+    const perTick = Math.max(1, Math.ceil((waiting.length * DRAIN_TICK_MS) / Math.max(spreadMs, 1)));
+    const endSome = (): void => {
+      for (const tunnel of waiting.splice(0, perTick)) tunnel.end();
+    };
+    const stop = this.#clock.every(DRAIN_TICK_MS, endSome);
+    endSome();
+    const cut = (): void => {
+      for (const tunnel of this.#open) tunnel.cut();
+    };
+    if (deadline.aborted) cut();
+    else deadline.addEventListener("abort", cut, { once: true });
+    if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    deadline.removeEventListener("abort", cut);
+    stop();
+  }
+}
