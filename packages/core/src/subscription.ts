@@ -245,13 +245,13 @@ export class Subscription<Bytes> implements Member<Bytes> {
     return "again";
   }
 
+  /** Finds out where the newest N begin. They are then read like any other page, in batches that are bounded. */
   #takeLast(replay: Replay, page: Page): "again" {
-    // Not while the connection is full: the page is read again when it has drained.
-    if (replay.isCancelled || this.#isClosed || this.#isFull || this.#isBehind) return "again";
+    if (replay.isCancelled || this.#isClosed) return "again";
     const first = page.events[0];
     replay.since = page.events.length < replay.last || first === undefined ? 0 : first.position - 1;
     replay.last = 0;
-    this.#send(this.#newTo(page.events), page.position);
+    if (first !== undefined) replay.position = first.position - 1;
     return "again";
   }
 
