@@ -1,20 +1,13 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
-/** A topic and a type, as the writer knows them. */
-export interface Lane {
-  readonly id: number;
-  /** The last group of appends that it had an event in. */
-  seenIn: number;
-}
-
 /** The most lanes the writer remembers; others are looked up. */
-const MAX_LANES = 50_000;
+const MAX_LANES = 200_000;
 
 /** The ids of lanes, made where they are missing. */
 export class LaneCache {
   readonly #select: StatementSync;
   readonly #insert: StatementSync;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, number>();
   /** Keys of lanes that the open transaction made. */
   #made: string[] = [];
   #count: number;
@@ -30,19 +23,15 @@ export class LaneCache {
     return this.#count;
   }
 
-  /** The lane of a topic and type. */
-  of(topic: string, type: string): Lane {
+  /** Id of the lane of a topic and type. */
+  of(topic: string, type: string): number {
     // A topic holds no white space.
     const key = `${topic} ${type}`;
-    let lane = this.#lanes.get(key);
-    if (lane !== undefined) return lane;
+    const known = this.#lanes.get(key);
+    if (known !== undefined) return known;
     const row = this.#select.get(topic, type);
-    if (row === undefined) {
-      lane = { id: Number(this.#insert.run(topic, type).lastInsertRowid), seenIn: 0 };
-      this.#made.push(key);
-    } else {
-      lane = { id: Number(row["id"]), seenIn: 0 };
-    }
+    if (row === undefined) this.#made.push(key);
+    const lane = Number(row === undefined ? this.#insert.run(topic, type).lastInsertRowid : row["id"]);
     if (this.#lanes.size >= MAX_LANES) this.#lanes.delete(this.#lanes.keys().next().value as string);
     this.#lanes.set(key, lane);
     return lane;

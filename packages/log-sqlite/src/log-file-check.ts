@@ -27,7 +27,8 @@ export function checkLogFile(path: string): void {
     db = new DatabaseSync(url, { readOnly: true });
     db.prepare("SELECT epoch, trimmed_through, trimmed_bytes, trimmed_at, forgotten_through FROM log").get();
     db.prepare("SELECT last, stored_at, keys FROM trimmed_ids ORDER BY last DESC LIMIT 1").get();
-    db.prepare("SELECT id, topic, type, trimmed FROM lanes ORDER BY id DESC LIMIT 1").get();
+    db.prepare("SELECT id, topic, type FROM lanes ORDER BY id DESC LIMIT 1").get();
+    db.prepare("SELECT lane, position FROM trimmed ORDER BY position DESC LIMIT 1").get();
     db.prepare("SELECT * FROM events ORDER BY position LIMIT 1").get();
     db.prepare("SELECT * FROM events ORDER BY position DESC LIMIT 1").get();
     if (size <= WHOLE_CHECK_BYTES) {

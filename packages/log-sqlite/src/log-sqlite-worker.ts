@@ -37,7 +37,7 @@ async function write(port: MessagePort, init: WriterInit): Promise<void> {
       if (didSomething) keepSoon();
     } catch (error) {
       // The next tick tries again.
-      say({ kind: "trouble", task: "trimming the log", reason: reasonOf(error) });
+      say({ kind: "trouble", task: "housekeeping", reason: reasonOf(error) });
     }
   };
   const keepSoon = (): void => {

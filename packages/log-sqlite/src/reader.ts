@@ -4,6 +4,7 @@ import { exactTopics, StoredEvent, type Interest } from "@sluice/core";
 import { decodeTime } from "./event-time.ts";
 import { LaneSearch } from "./lane-search.ts";
 import type { Walk, Walked } from "./messages.ts";
+import { blockOf, endOfBlock } from "./schema.ts";
 import { TrimmedLanes } from "./trimmed-lanes.ts";
 
 /** Events that are looked at before the lanes of an interest are; enough where much matches. */
@@ -12,8 +13,8 @@ const SHORT_SCAN = 1000;
 const LONG_SCAN = 20_000;
 /** So few lanes are walked without looking at all events first. */
 const FEW_LANES = 8;
-/** The least events that are taken from a lane at once. */
-const LANE_TAKE = 16;
+/** Places in the index that one walk looks for, at the most: some 30 ms. */
+const MAX_SEEKS = 10_000;
 
 /** Places of events that match, in the direction of the walk. */
 interface Finding {
@@ -55,10 +56,12 @@ export class Reader {
       "SELECT position, lane FROM events WHERE position < ? ORDER BY position DESC LIMIT ?",
     );
     this.#laneForward = db.prepare(
-      "SELECT position FROM events INDEXED BY events_by_lane WHERE lane = ? AND position > ? ORDER BY position LIMIT ?",
+      `SELECT position FROM events INDEXED BY events_by_lane
+       WHERE block = ? AND lane = ? AND position > ? ORDER BY position LIMIT ?`,
     );
     this.#laneBackward = db.prepare(
-      "SELECT position FROM events INDEXED BY events_by_lane WHERE lane = ? AND position < ? ORDER BY position DESC LIMIT ?",
+      `SELECT position FROM events INDEXED BY events_by_lane
+       WHERE block = ? AND lane = ? AND position < ? ORDER BY position DESC LIMIT ?`,
     );
     for (const statement of [
       this.#event,
@@ -147,27 +150,28 @@ export class Reader {
     return { positions, reached: looked < budget ? end : reached };
   }
 
-  /** Takes the next events of each lane and puts them in order, as far as all lanes have been seen. */
+  /** Takes the next events of each lane and puts them in order, block by block. */
   #merge(lanes: readonly number[], isForward: boolean, from: number, end: number, limit: number): Finding {
-    const take = Math.min(limit, Math.max(LANE_TAKE, Math.floor(LONG_SCAN / Math.max(1, lanes.length))));
     const statement = isForward ? this.#laneForward : this.#laneBackward;
-    const merged: number[] = [];
-    let reached = end;
-    for (const lane of lanes) {
-      const rows = statement.all(lane, from, take) as unknown as [number][];
-      for (const [position] of rows) merged.push(position);
-      const last = rows.at(-1);
-      // A lane that gave all it was asked for may have more behind its last.
-      if (rows.length === take && last !== undefined) {
-        reached = isForward ? Math.min(reached, last[0]) : Math.max(reached, last[0]);
+    const step = isForward ? 1 : -1;
+    const positions: number[] = [];
+    let seeks = 0;
+    for (let block = blockOf(from + step); ; block += step) {
+      const left = limit - positions.length;
+      const inBlock: number[] = [];
+      for (const lane of lanes) {
+        for (const [position] of statement.all(block, lane, from, left) as unknown as [number][])
+          inBlock.push(position);
+      }
+      inBlock.sort((a, b) => (a - b) * step);
+      for (const position of inBlock.slice(0, left)) positions.push(position);
+      seeks += lanes.length;
+      if (positions.length >= limit) return { positions, reached: positions.at(-1) as number };
+      if (block === blockOf(end)) return { positions, reached: end };
+      if (seeks + lanes.length > MAX_SEEKS) {
+        return { positions, reached: isForward ? endOfBlock(block) : endOfBlock(block - 1) + 1 };
       }
     }
-    merged.sort((a, b) => (isForward ? a - b : b - a));
-    const positions = merged
-      .filter((position) => (isForward ? position <= reached : position >= reached))
-      .slice(0, limit);
-    if (positions.length >= limit) reached = positions.at(-1) as number;
-    return { positions, reached };
   }
 
   #load(position: number): StoredEvent {

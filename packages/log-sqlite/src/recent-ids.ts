@@ -93,12 +93,17 @@ export class RecentIds {
   }
 }
 
-/** 32 bits of a text, different for each `seed` (FNV-1a with a final mix). */
-export function hashOf(seed: number, text: string): number {
-  let hash = seed;
+/** Goes on with a hash (FNV-1a) over a text; begun with a seed, it is different for each. To be ended by {@link endHash}. */
+export function addToHash(hash: number, text: string): number {
+  let state = hash;
   for (let index = 0; index < text.length; index += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01_00_01_93);
+    state = Math.imul(state ^ text.charCodeAt(index), 0x01_00_01_93);
   }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85_eb_ca_6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
+  return state;
+}
+
+/** 32 bits without a sign, well mixed. */
+export function endHash(hash: number): number {
+  const mixed = Math.imul(hash ^ (hash >>> 16), 0x85_eb_ca_6b);
+  return (mixed ^ (mixed >>> 13)) >>> 0;
 }

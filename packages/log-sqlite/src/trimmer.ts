@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Retention } from "@sluice/core";
 import type { Duplicates, Leaving } from "./duplicates.ts";
 import type { LaneCache } from "./lane-cache.ts";
+import { blockOf } from "./schema.ts";
 import type { Transactions } from "./transaction.ts";
 
 /** Options of {@link Trimmer}. */
@@ -22,6 +23,8 @@ type OldEvent = [position: number, lane: number, topic: string, id: string, stor
 
 /** Events that one step trims at the most; more only if more than half as many were appended since the last step. */
 const STEP_EVENTS = 500;
+/** Lanes that one step forgets at the most; each is looked for in all blocks. */
+const STEP_LANES = 50;
 /** Vacant pages that are left for what comes (8 MiB); beyond, a quarter of the file may be vacant. */
 const SPARE_PAGES = 2048;
 /** Pages that one step gives back to the system. */
@@ -43,8 +46,9 @@ export class Trimmer {
   readonly #noteLog: StatementSync;
   readonly #noteForgotten: StatementSync;
   readonly #oldestTrimmed: StatementSync;
+  readonly #isInBlock: StatementSync;
+  readonly #forgetTrimmed: StatementSync;
   readonly #dropLane: StatementSync;
-  readonly #clearLane: StatementSync;
   readonly #vacantPages: StatementSync;
   readonly #allPages: StatementSync;
   #retention: Retention;
@@ -75,15 +79,18 @@ export class Trimmer {
     );
     this.#select.setReturnArrays(true);
     this.#delete = db.prepare("DELETE FROM events WHERE position <= ?");
-    this.#noteLane = db.prepare("UPDATE lanes SET trimmed = ? WHERE id = ?");
+    this.#noteLane = db.prepare(
+      "INSERT INTO trimmed (lane, position) VALUES (?, ?) ON CONFLICT (lane) DO UPDATE SET position = excluded.position",
+    );
     this.#noteLog = db.prepare("UPDATE log SET trimmed_through = ?, trimmed_bytes = ?, trimmed_at = ?");
     this.#noteForgotten = db.prepare("UPDATE log SET forgotten_through = max(forgotten_through, ?)");
     this.#oldestTrimmed = db.prepare(
-      `SELECT id, topic, type, trimmed, EXISTS (SELECT 1 FROM events WHERE lane = lanes.id) AS is_used
-       FROM lanes WHERE trimmed > 0 ORDER BY trimmed LIMIT ?`,
+      `SELECT lane, trimmed.position AS position, topic, type FROM trimmed CROSS JOIN lanes ON lanes.id = lane
+       ORDER BY trimmed.position LIMIT ?`,
     );
+    this.#isInBlock = db.prepare("SELECT 1 FROM events INDEXED BY events_by_lane WHERE block = ? AND lane = ? LIMIT 1");
+    this.#forgetTrimmed = db.prepare("DELETE FROM trimmed WHERE lane = ?");
     this.#dropLane = db.prepare("DELETE FROM lanes WHERE id = ?");
-    this.#clearLane = db.prepare("UPDATE lanes SET trimmed = 0 WHERE id = ?");
     this.#vacantPages = db.prepare("PRAGMA freelist_count");
     this.#allPages = db.prepare("PRAGMA page_count");
     const row = db.prepare("SELECT trimmed_through, trimmed_bytes FROM log").get();
@@ -145,7 +152,7 @@ export class Trimmer {
     if (last === undefined) return false;
     this.#transactions.runLazily(() => {
       this.#delete.run(last.position);
-      for (const [lane, position] of lanes) this.#noteLane.run(position, lane);
+      for (const [lane, position] of lanes) this.#noteLane.run(lane, position);
       this.#duplicates.keep(leaving, this.#nowMs);
       this.#noteLog.run(last.position, bytes, last.storedAtMs);
     });
@@ -167,14 +174,24 @@ export class Trimmer {
   #forgetLanes(): boolean {
     const surplus = this.#lanes.count - this.#maxLanes;
     if (surplus <= 0) return false;
-    const rows = this.#oldestTrimmed.all(Math.min(surplus, STEP_EVENTS));
+    const rows = this.#oldestTrimmed.all(Math.min(surplus, STEP_LANES));
     if (rows.length === 0) return false;
+    const unused = rows.filter((row) => !this.#isUsed(Number(row["lane"])));
     this.#transactions.runLazily(() => {
-      for (const row of rows) (row["is_used"] === 0 ? this.#dropLane : this.#clearLane).run(Number(row["id"]));
-      this.#noteForgotten.run(Number(rows.at(-1)?.["trimmed"]));
+      for (const row of rows) this.#forgetTrimmed.run(Number(row["lane"]));
+      for (const row of unused) this.#dropLane.run(Number(row["lane"]));
+      this.#noteForgotten.run(Number(rows.at(-1)?.["position"]));
     });
-    for (const row of rows) if (row["is_used"] === 0) this.#lanes.forget(String(row["topic"]), String(row["type"]));
+    for (const row of unused) this.#lanes.forget(String(row["topic"]), String(row["type"]));
     return true;
+  }
+
+  /** Whether the lane has an event that is retained. */
+  #isUsed(lane: number): boolean {
+    for (let block = blockOf(this.#through + 1); block <= blockOf(this.#newest); block += 1) {
+      if (this.#isInBlock.get(block, lane) !== undefined) return true;
+    }
+    return false;
   }
 
   /** Vacant pages are used again; what is vacant far beyond that goes back to the system. */

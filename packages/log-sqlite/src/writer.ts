@@ -12,6 +12,8 @@ import { Trimmer } from "./trimmer.ts";
 
 /** Size that an event has beside its texts: about the rest of its JSON. */
 const EVENT_BYTES = 110;
+/** Pages that the index of a block of events has. */
+const INDEX_PAGES = 50;
 /** Pages of the write-ahead log after which they are put into the file: 4 MiB. */
 const CHECKPOINT_PAGES = 1000;
 /** Pages at which readers are waited for, so that the write-ahead log can begin anew: 64 MiB. */
@@ -39,7 +41,6 @@ export class Writer {
   #newest: number;
   #bytesThrough: number;
   #storedAtMs: number;
-  #group = 0;
   #walPages = 0;
 
   constructor(options: WriterOptions) {
@@ -147,11 +148,9 @@ export class Writer {
 
   #store(message: AppendMessage, from: number, to: number, duplicates: number[]): void {
     const [newest, bytesThrough] = [this.#newest, this.#bytesThrough];
-    this.#group += 1;
-    let pages = 4;
     try {
       this.#transactions.run(() => {
-        for (let at = from; at < to; at += FIELDS_PER_EVENT) pages += this.#put(message, at, duplicates);
+        for (let at = from; at < to; at += FIELDS_PER_EVENT) this.#put(message, at, duplicates);
       });
     } catch (error) {
       [this.#newest, this.#bytesThrough] = [newest, bytesThrough];
@@ -160,19 +159,19 @@ export class Writer {
       throw error;
     }
     this.#lanes.commit();
-    this.#walPages += pages + Math.ceil((this.#bytesThrough - bytesThrough) / 4096);
+    // An estimate: SQLite says how many there are only when it puts them into the file.
+    this.#walPages += 4 + Math.min(this.#newest - newest, INDEX_PAGES) + (this.#bytesThrough - bytesThrough) / 4096;
     if (this.#newest > newest) this.#storedAtMs = message.nowMs;
   }
 
-  /** The answer is how many pages of the index it changes that the group has not changed yet. */
-  #put({ fields, nowMs }: AppendMessage, at: number, duplicates: number[]): number {
+  #put({ fields, nowMs }: AppendMessage, at: number, duplicates: number[]): void {
     const topic = fields[at] as string;
     const id = fields[at + 2] as string;
     const position = this.#newest + 1;
     const known = this.#duplicates.findOrAdd(topic, id, position, nowMs);
     if (known !== null) {
       duplicates.push(at / FIELDS_PER_EVENT, known);
-      return 0;
+      return;
     }
     const type = fields[at + 1] as string;
     const data = fields[at + 4] as string;
@@ -187,10 +186,7 @@ export class Writer {
       Buffer.byteLength(data) +
       (contentType?.length ?? 0);
     const time = encodeTime(fields[at + 3] as string);
-    this.#insert.run(position, lane.id, id, time, data, contentType, nowMs, this.#bytesThrough);
-    if (lane.seenIn === this.#group) return 0;
-    lane.seenIn = this.#group;
-    return 1;
+    this.#insert.run(position, lane, id, time, data, contentType, nowMs, this.#bytesThrough);
   }
 
   #checkpointNow(): void {
