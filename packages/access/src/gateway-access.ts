@@ -209,7 +209,7 @@ export class GatewayAccess implements Access {
         this.#logger.error({ reason: String(error) }, "a live reader can't be judged");
         return { reason: CLOSE_REASONS.internal };
       }
-      if (error.code === "app-unavailable") return { principal };
+      if (error.code === "app-unavailable" || error.code === "keys-unavailable") return { principal };
       const isExpired = principal.expiresAtMs !== null && principal.expiresAtMs <= this.#clock.now();
       return { reason: CLOSE_REASONS[isExpired ? "token-expired" : "grant-revoked"] };
     }

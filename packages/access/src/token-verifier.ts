@@ -69,7 +69,7 @@ export class TokenVerifier {
 
   /**
    * Checks a token; signatures that were checked before are believed.
-   * @throws {SluiceError} `app-unavailable` if the key that may have signed it can't be fetched
+   * @throws {SluiceError} `keys-unavailable` if the key that may have signed it can't be fetched
    */
   async verify(text: string): Promise<TokenVerdict> {
     if (text.length > TOKEN_MAX_BYTES || !COMPACT.test(text)) return foreign("it is not a JWT");
@@ -212,7 +212,7 @@ function unproved(): TokenVerdict {
 }
 
 function keysUnavailable(): SluiceError {
-  return new SluiceError("app-unavailable", "The keys that prove tokens can't be fetched now.", {
+  return new SluiceError("keys-unavailable", "The keys that prove tokens can't be fetched now.", {
     retryAfterSeconds: Math.ceil(JWKS_COOLDOWN_MS / 1_000),
   });
 }

@@ -245,7 +245,7 @@ describe("a key server that does not answer well", () => {
     async (_, answer) => {
       const known = await tokenOf(one, "one");
       server.answer = answer;
-      expect(await ask(known)).toBe("app-unavailable");
+      expect(await ask(known)).toBe("keys-unavailable");
       expect(warnings).toHaveLength(1);
       expect(await mayRead(access, {}, "menu")).toBe("granted");
 
@@ -257,7 +257,7 @@ describe("a key server that does not answer well", () => {
       clock.advance(10 * MINUTE_MS);
       expect(await ask(known)).toBe("granted");
       expect(await ask(await tokenOf(one, "one", "2"))).toBe("granted");
-      expect(await ask(await tokenOf(two, "two"))).toBe("app-unavailable");
+      expect(await ask(await tokenOf(two, "two"))).toBe("keys-unavailable");
       expect(await ask(forge({ alg: "RS256", kid: "one" }, READS, weak.privateKey))).toBe("unauthorized");
     },
   );
@@ -265,7 +265,7 @@ describe("a key server that does not answer well", () => {
   test("redirects: it is not followed, wherever it leads", async () => {
     const other = await JwksServer.start([await publicJwk(one, { kid: "one" })]);
     server.answer = (_, response) => response.writeHead(302, { location: other.url }).end();
-    expect(await ask(await tokenOf(one, "one"))).toBe("app-unavailable");
+    expect(await ask(await tokenOf(one, "one"))).toBe("keys-unavailable");
     expect(other.asked).toBe(0);
     await other.stop();
   });
@@ -275,8 +275,8 @@ describe("a key server that does not answer well", () => {
     const waiting = [ask(await tokenOf(one, "one", "1")), ask(await tokenOf(one, "one", "2"))];
     await until(() => server.asked === 1);
     clock.advance(5_000);
-    expect(await Promise.all(waiting)).toEqual(["app-unavailable", "app-unavailable"]);
-    expect(await ask(await tokenOf(one, "one"))).toBe("app-unavailable");
+    expect(await Promise.all(waiting)).toEqual(["keys-unavailable", "keys-unavailable"]);
+    expect(await ask(await tokenOf(one, "one"))).toBe("keys-unavailable");
     expect(server.asked).toBe(1);
     expect(clock.pending).toBe(0);
   });
@@ -291,7 +291,7 @@ describe("a key server that does not answer well", () => {
       response.on("drain", more);
       more();
     };
-    expect(await ask(await tokenOf(one, "one"))).toBe("app-unavailable");
+    expect(await ask(await tokenOf(one, "one"))).toBe("keys-unavailable");
     await until(() => isCut);
   });
 
@@ -302,14 +302,14 @@ describe("a key server that does not answer well", () => {
     clock.advance(23 * 60 * MINUTE_MS);
     expect(await ask(token)).toBe("granted");
     clock.advance(2 * 60 * MINUTE_MS);
-    expect(await ask(token)).toBe("app-unavailable");
+    expect(await ask(token)).toBe("keys-unavailable");
   });
 
   test("the refusal says when to come back, and the operator's line holds no query", async () => {
     setUp({ jwks: `${server.url}?key=hunter2` });
     server.answer = (_, response) => response.writeHead(500).end();
     const identifying = access.identify(bearer(await tokenOf(one, "one")));
-    await expect(identifying).rejects.toMatchObject({ code: "app-unavailable", retryAfterSeconds: 3 });
+    await expect(identifying).rejects.toMatchObject({ code: "keys-unavailable", retryAfterSeconds: 3 });
     expect(warnings[0]).toContain(server.url);
     expect(warnings[0]).toContain("500");
     expect(warnings[0]).not.toContain("hunter2");
@@ -321,7 +321,7 @@ test("a reload that needs the key set no longer ends a fetch that is under way",
   const asking = outcome(access.identify(bearer(await tokenOf(one, "one"))));
   await until(() => server.asked === 1);
   await access.reload({ public: [], jwt: { secret: SECRET } });
-  expect(await asking).toBe("app-unavailable");
+  expect(await asking).toBe("keys-unavailable");
   expect(clock.pending).toBe(0);
 });
 
@@ -330,7 +330,7 @@ test("closing ends a fetch that is under way", async () => {
   const asking = outcome(access.identify(bearer(await tokenOf(one, "one"))));
   await until(() => server.asked === 1);
   access.close();
-  expect(await asking).toBe("app-unavailable");
+  expect(await asking).toBe("keys-unavailable");
   expect(clock.pending).toBe(0);
   expect(warnings).toEqual([]);
 });

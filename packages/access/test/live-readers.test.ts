@@ -280,7 +280,7 @@ describe("a reload", () => {
     const signed = await sign(READS, rsaPair().privateKey, { alg: "RS256" });
     await access.reload({ public: filters("menu"), jwt: { secret: SECRET, jwks: server.url } });
     expect(reader.ended).toEqual([]);
-    await expect(access.identify(bearer(signed))).rejects.toMatchObject({ code: "app-unavailable" });
+    await expect(access.identify(bearer(signed))).rejects.toMatchObject({ code: "keys-unavailable" });
     access.close();
     await server.stop();
   });

@@ -26,6 +26,7 @@ export type ErrorCode =
   | "app-timed-out"
   | "log-unavailable"
   | "app-unavailable"
+  | "keys-unavailable"
   | "at-capacity"
   | "draining";
 
@@ -71,6 +72,11 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "app-timed-out": { status: 504, title: "The app behind the gateway took too long", isRetryable: true },
   "log-unavailable": { status: 503, title: "The log can't take events now", isRetryable: true },
   "app-unavailable": { status: 503, title: "The app that decides on access does not answer", isRetryable: true },
+  "keys-unavailable": {
+    status: 503,
+    title: "The keys that tokens are checked with can't be fetched",
+    isRetryable: true,
+  },
   "at-capacity": { status: 503, title: "The gateway holds as many connections as it may", isRetryable: true },
   draining: { status: 503, title: "The gateway is stopping", isRetryable: true },
 };
