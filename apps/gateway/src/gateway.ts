@@ -59,11 +59,12 @@ const RETRY_AFTER_SECONDS = 5;
  * Starts a gateway.
  * @throws {ListenError} if a listener can't be opened
  * @throws {LogOpenError} if the log can't be opened
+ * @throws {AccessOptionsError} if `access` can't be used
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, clock = systemClock, logger = silentLogger } = options;
   const log = await openLog(config, clock, logger);
-  const gateway = new RunningGateway({ config, clock, logger, log });
+  const gateway = await compose({ config, clock, logger, log });
   try {
     await gateway.start();
   } catch (error) {
@@ -71,6 +72,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     throw error;
   }
   return gateway;
+}
+
+async function compose(parts: Parts): Promise<RunningGateway> {
+  try {
+    return new RunningGateway(parts);
+  } catch (error) {
+    await parts.log.close();
+    throw error;
+  }
 }
 
 interface Parts {

@@ -346,6 +346,14 @@ describe("what one key alone can't show", () => {
       ]);
     });
 
+    test("an RSA-PSS key, with which no signature of a token can be checked, is refused with what to give instead", async () => {
+      const pss = pemOf(generateKeyPairSync("rsa-pss", { modulusLength: 2048 }));
+      const problem = "a key of the type RSA-PSS; expected one of the type RSA, with which PS256 goes as well";
+      for (const algorithms of ["", ", algorithms: [PS256]"]) {
+        expect(linesOf(await loadKey(pss, algorithms))).toEqual([`sluice.yaml:1: access.jwt.public_key: ${problem}`]);
+      }
+    });
+
     test("the algorithms must fit it", async () => {
       const expected = "access.jwt.algorithms: none of these fits access.jwt.public_key; expected one of";
       expect(linesOf(await loadKey(pemOf(p256), ", algorithms: [RS256]"))).toEqual([

@@ -48,6 +48,15 @@ describe("starting", () => {
     await bench.publish(first, "t", [1]);
   });
 
+  test("access that only its own package finds wrong is told in one line, too, and the log is closed", async () => {
+    // An IPv4 address in the clothes of IPv6 is loopback to the configuration, and to the key set it is not.
+    const jwks = "http://[::ffff:127.0.0.1]:9/keys.json";
+    await bench.configure({ log: { kind: "sqlite", path: "data" }, access: { jwt: { jwks } } });
+    const { code, stdout, stderr } = await bench.run(["serve"]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toBe("sluice: access can't be used: jwt.jwks: it must be https (http only on loopback)\n");
+  });
+
   test("dev needs no configuration", async () => {
     const settings = ["public.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "log.kind=memory"];
     const process = bench.start(["dev", ...settings.flatMap((setting) => ["--set", setting])]);

@@ -1,3 +1,4 @@
+import { AccessOptionsError } from "@sluice/access";
 import { LogOpenError } from "@sluice/log-sqlite";
 import type { Arguments } from "../cli/arguments.ts";
 import type { Io } from "../cli/command.ts";
@@ -44,6 +45,7 @@ async function start(config: Config, logger: GatewayLogger): Promise<Gateway> {
     return await startGateway({ config, logger });
   } catch (error) {
     if (error instanceof ListenError || error instanceof LogOpenError) throw new CommandError(oneLine(error));
+    if (error instanceof AccessOptionsError) throw new CommandError(`access can't be used: ${oneLine(error)}`);
     throw new CommandError(`the gateway can't start: ${oneLine(error)}`);
   }
 }

@@ -37,6 +37,10 @@ function parsePublicKey(text: string): PublicKey {
   if (modulusLength < MIN_RSA_BITS) {
     return { problem: `an RSA key of ${modulusLength} bits; expected at least ${MIN_RSA_BITS} (RFC 7518)` };
   }
+  // WebCrypto, which checks the signatures, knows no such keys.
+  if (key.asymmetricKeyType === "rsa-pss") {
+    return { problem: "a key of the type RSA-PSS; expected one of the type RSA, with which PS256 goes as well" };
+  }
   const algorithms = algorithmsOf(key);
   if (algorithms.length === 0)
     return { problem: "a key of this kind checks no JWT; expected RSA, P-256, P-384 or Ed25519" };
@@ -46,7 +50,6 @@ function parsePublicKey(text: string): PublicKey {
 function algorithmsOf(key: KeyObject): readonly JwtAlgorithm[] {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
   if (type === "rsa") return ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
-  if (type === "rsa-pss") return ["PS256", "PS384", "PS512"];
   if (type === "ed25519") return ["EdDSA"];
   if (type === "ec" && details?.namedCurve === "prime256v1") return ["ES256"];
   return type === "ec" && details?.namedCurve === "secp384r1" ? ["ES384"] : [];
