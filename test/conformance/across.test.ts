@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { oddData } from "../support/odd-data.ts";
 import { freshTopic } from "../support/topics.ts";
 import { drivers } from "./drivers/index.ts";
-import { cursorOf, type Reader, type ReaderDriver } from "./drivers/reader-driver.ts";
+import type { Reader, ReaderDriver } from "./drivers/reader-driver.ts";
+import { cursorOf } from "../support/event-json.ts";
 import { useGateway, useReaders } from "./use.ts";
 
 describe("across transports", () => {

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { cursorOf } from "../conformance/drivers/reader-driver.ts";
+import { cursorOf } from "../support/event-json.ts";
 import { sse } from "../conformance/drivers/sse.ts";
 import { GatewayProcess } from "../support/gateway-process.ts";
 

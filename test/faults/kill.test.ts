@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { drivers } from "../conformance/drivers/index.ts";
-import { cursorOf } from "../conformance/drivers/reader-driver.ts";
+import { cursorOf } from "../support/event-json.ts";
 import { GatewayProcess } from "../support/gateway-process.ts";
 import type { Receipt } from "../support/publisher.ts";
 import { rawElements, rawMember } from "../support/raw-json.ts";

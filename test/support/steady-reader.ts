@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Reader, ReaderDriver, ReaderOptions } from "../conformance/drivers/reader-driver.ts";
-import { cursorOf } from "../conformance/drivers/reader-driver.ts";
+import { cursorOf } from "./event-json.ts";
 import { Inbox } from "./inbox.ts";
 
 /** Time before a reader tries again to connect. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { TestGateway } from "../../support/test-gateway.ts";
-import { TestGateway as Gateways } from "../../support/test-gateway.ts";
+import { dataOf, upTo } from "../../support/event-json.ts";
+import { TestGateway } from "../../support/test-gateway.ts";
 import { freshTopic } from "../../support/topics.ts";
 import type { ReaderDriver } from "../drivers/reader-driver.ts";
 import { useDriver, useGateway, useOwnGateways } from "../use.ts";
@@ -109,10 +109,10 @@ export function gapCases(driver: ReaderDriver): void {
     });
 
     test("reset: a cursor of another log is told on every filter, and all that is retained follows", async () => {
-      const before = await own(Gateways.start());
+      const before = await own(TestGateway.start());
       const topic = freshTopic();
       const [foreign] = await publish(before, topic, 1, 1);
-      const after = await own(Gateways.start());
+      const after = await own(TestGateway.start());
       await publish(after, topic, 1, 3);
       const reader = await connect(after, { topics: [topic], after: foreign });
       expect(dataOf(await reader.inbox.take(3))).toEqual([1, 2, 3]);
@@ -125,10 +125,10 @@ export function gapCases(driver: ReaderDriver): void {
     });
 
     test("reset in an empty log: told once, and what is published next arrives", async () => {
-      const before = await own(Gateways.start());
+      const before = await own(TestGateway.start());
       const topic = freshTopic();
       const [foreign] = await publish(before, topic, 1, 1);
-      const empty = await own(Gateways.start());
+      const empty = await own(TestGateway.start());
       const reader = await connect(empty, { topics: [topic], after: foreign });
       await reader.inbox.until("the gap", () => reader.inbox.gaps.length === 1);
       const resumedAt = reader.inbox.gaps[0]?.resumed_at;
@@ -145,12 +145,4 @@ export function gapCases(driver: ReaderDriver): void {
 async function publish(gateway: TestGateway, topic: string, first: number, count: number): Promise<readonly string[]> {
   const events = upTo(first, first + count - 1).map((data) => ({ topic, data }));
   return (await gateway.publisher.publish(...events)).map(({ cursor }) => cursor);
-}
-
-function dataOf(events: readonly string[]): number[] {
-  return events.map((json) => JSON.parse(json).data as number);
-}
-
-function upTo(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

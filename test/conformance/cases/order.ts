@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { oddData } from "../../support/odd-data.ts";
 import { rawMember } from "../../support/raw-json.ts";
 import { freshTopic } from "../../support/topics.ts";
-import { cursorOf, type ReaderDriver } from "../drivers/reader-driver.ts";
+import type { ReaderDriver } from "../drivers/reader-driver.ts";
+import { cursorOf } from "../../support/event-json.ts";
 import { useDriver, useGateway } from "../use.ts";
 
 /** Events arrive in log order, each once, with the very bytes of their one encoding. */

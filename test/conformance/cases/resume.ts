@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { freshTopic } from "../../support/topics.ts";
-import { cursorOf, type ReaderDriver } from "../drivers/reader-driver.ts";
+import type { ReaderDriver } from "../drivers/reader-driver.ts";
+import { cursorOf } from "../../support/event-json.ts";
 import { useDriver, useGateway } from "../use.ts";
 
 /** A reader that comes back with its last cursor misses nothing and gets nothing twice. */

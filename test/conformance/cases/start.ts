@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { dataOf, upTo } from "../../support/event-json.ts";
 import type { TestGateway } from "../../support/test-gateway.ts";
 import { freshTopic } from "../../support/topics.ts";
 import type { ReaderDriver } from "../drivers/reader-driver.ts";
@@ -102,12 +103,4 @@ async function published(gateway: TestGateway, count: number): Promise<{ topic: 
   const topic = freshTopic();
   const receipts = await gateway.publisher.publish(...upTo(1, count).map((data) => ({ topic, data })));
   return { topic, cursors: receipts.map(({ cursor }) => cursor) };
-}
-
-function dataOf(events: readonly string[]): number[] {
-  return events.map((json) => JSON.parse(json).data as number);
-}
-
-function upTo(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

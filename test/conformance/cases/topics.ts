@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { systemDraft } from "../../support/drafts.ts";
+import { topicsOf } from "../../support/event-json.ts";
 import { SECRET, tokenFor } from "../../support/tokens.ts";
 import { freshTopic } from "../../support/topics.ts";
 import type { ReaderDriver } from "../drivers/reader-driver.ts";
@@ -79,8 +80,4 @@ export function topicCases(driver: ReaderDriver): void {
       expect(topicsOf(await reader.inbox.take(1))).toEqual([whole]);
     });
   });
-}
-
-function topicsOf(events: readonly string[]): string[] {
-  return events.map((json) => JSON.parse(json).topic as string);
 }

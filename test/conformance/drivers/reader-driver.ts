@@ -60,8 +60,3 @@ export function readPath(options: ReaderOptions, cursor?: string | null): string
   if (options.query !== undefined) query.push(options.query);
   return `/realtime/events?${query.join("&")}`;
 }
-
-/** What an event's JSON says its cursor is. */
-export function cursorOf(json: string): string {
-  return (JSON.parse(json) as { cursor: string }).cursor;
-}

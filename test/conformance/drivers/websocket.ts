@@ -2,7 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { Inbox } from "../../support/inbox.ts";
 import { refusalOf } from "./sse.ts";
-import { cursorOf, readPath, type Reader, type ReaderDriver, type ReaderOptions } from "./reader-driver.ts";
+import { readPath, type Reader, type ReaderDriver, type ReaderOptions } from "./reader-driver.ts";
+import { cursorOf } from "../../support/event-json.ts";
 
 /** WebSocket, subscribing by the URL. */
 export const websocket: ReaderDriver = {
