@@ -3,8 +3,10 @@ export type Allowed = "granted" | "refused" | "flooded";
 
 /** Refusals are counted for so long… */
 const FLOOD_WINDOW_MS = 10_000;
-/** …and so many times the messages of a second are a flood. */
+/** …and more than the messages of so many seconds are a flood… */
 const FLOOD_SECONDS = 2;
+/** …but never so few as this. */
+const MIN_FLOOD = 10;
 
 /**
  * How many messages a client may still send: a token bucket that holds those of one second. A message that is refused
@@ -36,6 +38,6 @@ export class Allowance {
       this.#refusalsSinceMs = nowMs;
     }
     this.#refusals += 1;
-    return this.#refusals > FLOOD_SECONDS * perSecond ? "flooded" : "refused";
+    return this.#refusals > Math.max(MIN_FLOOD, FLOOD_SECONDS * perSecond) ? "flooded" : "refused";
   }
 }

@@ -1,11 +1,4 @@
-import {
-  type Filter,
-  memberTexts,
-  parseCursor,
-  parseFilter,
-  SluiceError,
-  type Start,
-} from "@sluice/core";
+import { type Filter, memberTexts, parseCursor, parseFilter, SluiceError, type Start } from "@sluice/core";
 
 /** `topics` of one message at the most; how many a connection may have is the operator's limit. */
 const MAX_TOPICS = 100;
@@ -42,7 +35,8 @@ export function parseMessage(text: string): ClientMessage {
   const members = parseObject(text);
   const ref = refMember(members["ref"], text);
   const { op } = members;
-  if (typeof op !== "string") throw new MessageFault("A message needs an op: subscribe, unsubscribe, publish, auth or ping.", "op", ref);
+  if (typeof op !== "string")
+    throw new MessageFault("A message needs an op: subscribe, unsubscribe, publish, auth or ping.", "op", ref);
   return { op, ref, text, members };
 }
 
@@ -81,10 +75,15 @@ export interface SubscribeRequest {
 /** @throws {SluiceError} `invalid-message`, `invalid-filter` or `invalid-cursor` */
 export function readSubscribe(message: ClientMessage): SubscribeRequest {
   const { after, last, types = [] } = message.members;
-  if (!Array.isArray(types) || types.length > MAX_TYPES || !types.every((type) => typeof type === "string" && TYPE.test(type))) {
+  if (
+    !Array.isArray(types) ||
+    types.length > MAX_TYPES ||
+    !types.every((type) => typeof type === "string" && TYPE.test(type))
+  ) {
     throw fault(message, "types", `types must be an array of at most ${MAX_TYPES} event types.`);
   }
-  if (after !== undefined && last !== undefined) throw fault(message, "last", "A subscribe has after or last, not both.");
+  if (after !== undefined && last !== undefined)
+    throw fault(message, "last", "A subscribe has after or last, not both.");
   return {
     filters: readTopics(message).map(parseFilter),
     types: types as string[],

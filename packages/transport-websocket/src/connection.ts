@@ -125,7 +125,8 @@ export class Connection implements Sink<Buffer>, HeartbeatMember, Peer {
   }
 
   refuse(error: unknown, ref: string): void {
-    const told = error instanceof SluiceError ? error : new SluiceError("internal", "A fault in the gateway.", { cause: error });
+    const told =
+      error instanceof SluiceError ? error : new SluiceError("internal", "A fault in the gateway.", { cause: error });
     if (told.code === "internal") this.shared.logger.error({ err: error }, "a client's message could not be handled");
     this.shared.meter.refused("websocket", told.code);
     const { code, message: detail, index, field } = told;
@@ -162,7 +163,7 @@ export class Connection implements Sink<Buffer>, HeartbeatMember, Peer {
    */
   beat(): void {
     if (!this.isOpen) return;
-    if (this.isBacklogged) {
+    if (this.#socket.writableLength > 0) {
       this.#beatBacklogged();
       return;
     }

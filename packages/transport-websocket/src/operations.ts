@@ -8,7 +8,14 @@ import {
   type Gap,
   type ReplayObserver,
 } from "@sluice/core";
-import { MessageFault, readEvents, readSubscribe, readToken, readTopics, type ClientMessage } from "./client-message.ts";
+import {
+  MessageFault,
+  readEvents,
+  readSubscribe,
+  readToken,
+  readTopics,
+  type ClientMessage,
+} from "./client-message.ts";
 import type { Peer } from "./peer.ts";
 
 /**
@@ -56,7 +63,9 @@ function checkCount(peer: Peer, texts: ReadonlySet<string>): void {
   const all = new Set(texts);
   for (const { text } of present) all.add(text);
   if (all.size <= subscriptions && present.length + texts.size <= 2 * subscriptions) return;
-  throw new SluiceError("too-many-subscriptions", `A connection has at most ${subscriptions} topics.`, { field: "topics" });
+  throw new SluiceError("too-many-subscriptions", `A connection has at most ${subscriptions} topics.`, {
+    field: "topics",
+  });
 }
 
 function unsubscribe(peer: Peer, message: ClientMessage): void {
@@ -74,7 +83,9 @@ async function publish(peer: Peer, message: ClientMessage): Promise<void> {
   // A client that has closed the connection meanwhile may rely on what it sent before; one that was sent away may not.
   if (peer.isDismissed) return;
   const appended = await bus.publish(drafts);
-  peer.send(`{"op":"published"${message.ref},"events":${JSON.stringify(appended.map((event) => receipt(peer, event)))}}`);
+  peer.send(
+    `{"op":"published"${message.ref},"events":${JSON.stringify(appended.map((event) => receipt(peer, event)))}}`,
+  );
 }
 
 function receipt(peer: Peer, { id, position, isDuplicate }: Appended): Readonly<Record<string, unknown>> {

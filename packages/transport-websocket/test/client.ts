@@ -25,7 +25,12 @@ export class Client {
   }
 
   /** Connects and waits for the welcome. */
-  static async open(url: string, token?: string, options: ClientOptions = {}, protocols: readonly string[] = []): Promise<Client> {
+  static async open(
+    url: string,
+    token?: string,
+    options: ClientOptions = {},
+    protocols: readonly string[] = [],
+  ): Promise<Client> {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const client = new Client(url, protocols, { ...options, headers });
     await until("the welcome", () => client.messages.length > 0 || client.closed !== null);

@@ -108,7 +108,12 @@ describe("subscribe", () => {
     expect(gap).toEqual({ op: "gap", ref: 7, after: before, resumed_at: gap["resumed_at"], reason: "expired" });
     expect(reader.data).toEqual([3, 4]);
     expect(reader.messages.map((message) => message["op"] ?? "event")).toEqual([
-      "welcome", "subscribed", "gap", "event", "event", "live",
+      "welcome",
+      "subscribed",
+      "gap",
+      "event",
+      "event",
+      "live",
     ]);
 
     const other = await Client.open(small.url());
@@ -124,11 +129,15 @@ describe("subscribe", () => {
   it("refuses what is not granted, and stays", async () => {
     const guest = await Client.open(server.url());
     expect(await guest.ask({ op: "subscribe", ref: 1, topics: ["public/x", "secret"] })).toMatchObject({
-      op: "error", code: "unauthorized",
+      op: "error",
+      code: "unauthorized",
     });
     server.access.add("some", ["a"]);
     const some = await Client.open(server.url(), "some");
-    expect(await some.ask({ op: "subscribe", ref: 1, topics: ["**"] })).toMatchObject({ op: "error", code: "forbidden" });
+    expect(await some.ask({ op: "subscribe", ref: 1, topics: ["**"] })).toMatchObject({
+      op: "error",
+      code: "forbidden",
+    });
     expect(await some.ask({ op: "subscribe", ref: 2, topics: ["a"] })).toMatchObject({ op: "subscribed" });
     await server.publish("public/x", 1);
     await server.publish("a", 2);
@@ -159,7 +168,9 @@ describe("unsubscribe", () => {
   it("ends what is delivered, and passes over what was not asked for", async () => {
     await client.ask({ op: "subscribe", ref: 1, topics: ["a", "b"] });
     expect(await client.ask({ op: "unsubscribe", ref: 2, topics: ["a", "never"] })).toEqual({
-      op: "unsubscribed", ref: 2, topics: ["a", "never"],
+      op: "unsubscribed",
+      ref: 2,
+      topics: ["a", "never"],
     });
     await server.publish("a", 1);
     await server.publish("b", 2);
@@ -171,13 +182,24 @@ describe("unsubscribe", () => {
 describe("publish", () => {
   it("answers with ids and cursors, and keeps the data as written", async () => {
     await client.ask({ op: "subscribe", ref: 1, topics: ["a"] });
-    client.send('{"op":"publish", "events" : [ {"topic":"a","id":"one","data":{"n":12345678901234567890, "x":1e400}} ],"ref":2}');
+    client.send(
+      '{"op":"publish", "events" : [ {"topic":"a","id":"one","data":{"n":12345678901234567890, "x":1e400}} ],"ref":2}',
+    );
     const answer = await client.op("published", 2);
     expect(answer).toEqual({ op: "published", ref: 2, events: [{ id: "one", cursor: server.bus.cursor }] });
     await client.untilData([1]);
-    expect(client.texts.find((text) => text.startsWith('{"id":"one"'))).toContain('"data":{"n":12345678901234567890,"x":1e400}}');
+    expect(client.texts.find((text) => text.startsWith('{"id":"one"'))).toContain(
+      '"data":{"n":12345678901234567890,"x":1e400}}',
+    );
 
-    const again = await client.ask({ op: "publish", ref: 3, events: [{ topic: "a", id: "one", data: 0 }, { topic: "a", id: "two", data: 0 }] });
+    const again = await client.ask({
+      op: "publish",
+      ref: 3,
+      events: [
+        { topic: "a", id: "one", data: 0 },
+        { topic: "a", id: "two", data: 0 },
+      ],
+    });
     expect(again["events"]).toEqual([
       { id: "one", cursor: (answer["events"] as { cursor: string }[])[0]?.cursor, duplicate: true },
       { id: "two", cursor: server.bus.cursor },
@@ -188,15 +210,25 @@ describe("publish", () => {
     server.access.add("some", [], ["a"]);
     const some = await Client.open(server.url(), "some");
     const head = server.bus.cursor;
-    const events = [{ topic: "a", data: 1 }, { topic: "b", data: 2 }];
+    const events = [
+      { topic: "a", data: 1 },
+      { topic: "b", data: 2 },
+    ];
     expect(await some.ask({ op: "publish", ref: 1, events })).toMatchObject({ op: "error", code: "forbidden" });
     expect(await some.ask({ op: "publish", ref: 2, events: [{ topic: "a", data: 1 }, { topic: "a" }] })).toMatchObject({
-      op: "error", code: "invalid-event", index: 1, field: "data",
+      op: "error",
+      code: "invalid-event",
+      index: 1,
+      field: "data",
     });
-    expect(await some.ask({ op: "publish", ref: 3, events: [{ topic: "$sys/x", data: 1 }] })).toMatchObject({ code: "invalid-topic" });
+    expect(await some.ask({ op: "publish", ref: 3, events: [{ topic: "$sys/x", data: 1 }] })).toMatchObject({
+      code: "invalid-topic",
+    });
     expect(await some.ask({ op: "publish", ref: 4, events: [] })).toMatchObject({ code: "invalid-event" });
     server.limits = { ...server.limits, eventBytes: 10 };
-    expect(await some.ask({ op: "publish", ref: 5, events: [{ topic: "a", data: "0123456789" }] })).toMatchObject({ code: "too-large" });
+    expect(await some.ask({ op: "publish", ref: 5, events: [{ topic: "a", data: "0123456789" }] })).toMatchObject({
+      code: "too-large",
+    });
     expect(server.bus.cursor).toBe(head);
     some.close();
   });
@@ -217,7 +249,9 @@ describe("auth", () => {
     server.access.add("wide", ["**"], [], Date.UTC(2030, 0, 1));
     const guest = await Client.open(server.url("topic=public/a"));
     expect(await guest.ask({ op: "auth", ref: 4, token: "wide" })).toEqual({
-      op: "authorized", ref: 4, expires: "2030-01-01T00:00:00.000Z",
+      op: "authorized",
+      ref: 4,
+      expires: "2030-01-01T00:00:00.000Z",
     });
     expect(await guest.ask({ op: "subscribe", ref: 5, topics: ["secret"] })).toMatchObject({ op: "subscribed" });
     expect([...server.access.guards].map(({ principal }) => principal.subject)).toContain("wide");
@@ -228,9 +262,16 @@ describe("auth", () => {
   it("keeps the old principal if the new one is not known or may not read what is subscribed", async () => {
     server.access.add("narrow", ["b"]);
     await client.ask({ op: "subscribe", ref: 1, topics: ["a"] });
-    expect(await client.ask({ op: "auth", ref: 2, token: "unknown" })).toMatchObject({ op: "error", code: "unauthorized" });
+    expect(await client.ask({ op: "auth", ref: 2, token: "unknown" })).toMatchObject({
+      op: "error",
+      code: "unauthorized",
+    });
     expect(await client.ask({ op: "auth", ref: 3, token: "narrow" })).toMatchObject({ op: "error", code: "forbidden" });
-    expect(await client.ask({ op: "auth", ref: 4, token: "a\r\nb" })).toMatchObject({ op: "error", code: "invalid-message", field: "token" });
+    expect(await client.ask({ op: "auth", ref: 4, token: "a\r\nb" })).toMatchObject({
+      op: "error",
+      code: "invalid-message",
+      field: "token",
+    });
     expect(await client.ask({ op: "subscribe", ref: 5, topics: ["c"] })).toMatchObject({ op: "subscribed" });
     await server.publish("a", 1);
     await client.untilData([1]);
@@ -273,7 +314,12 @@ describe("what is wrong", () => {
     ["no topics", '{"op":"subscribe","ref":1}', "invalid-message", 1],
     ["empty topics", '{"op":"subscribe","ref":1,"topics":[]}', "invalid-message", 1],
     ["topics that are no strings", '{"op":"subscribe","ref":1,"topics":[1]}', "invalid-message", 1],
-    ["too many topics", JSON.stringify({ op: "subscribe", ref: 1, topics: Array(101).fill("a") }), "invalid-message", 1],
+    [
+      "too many topics",
+      JSON.stringify({ op: "subscribe", ref: 1, topics: Array(101).fill("a") }),
+      "invalid-message",
+      1,
+    ],
     ["a bad filter", '{"op":"subscribe","ref":1,"topics":["a//b"]}', "invalid-filter", 1],
     ["a bad cursor", '{"op":"subscribe","ref":1,"topics":["a"],"after":"!"}', "invalid-cursor", 1],
     ["after that is no string", '{"op":"subscribe","ref":1,"topics":["a"],"after":5}', "invalid-message", 1],
@@ -308,7 +354,10 @@ describe("order", () => {
     client.send({ op: "unsubscribe", ref: 2, topics: ["a"] });
     client.send({ op: "publish", ref: 3, events: [{ topic: "a", data: 1 }] });
     for (let ref = 4; ref < 40; ref += 1) client.send({ op: "ping", ref });
-    await until("the client to be left unread", () => server.refused.length === 0 && client.socket.bufferedAmount === 0);
+    await until(
+      "the client to be left unread",
+      () => server.refused.length === 0 && client.socket.bufferedAmount === 0,
+    );
     expect(client.ops.length).toBe(1);
     open();
     await client.op("pong", 39);

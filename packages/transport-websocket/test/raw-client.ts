@@ -24,7 +24,7 @@ export class RawClient {
   static async open(port: number, query = "", headers: readonly string[] = []): Promise<RawClient> {
     const client = new RawClient(port);
     const head = [
-      `GET /events${query === "" ? "" : `?${query}`} HTTP/1.1`,
+      `GET /realtime/events${query === "" ? "" : `?${query}`} HTTP/1.1`,
       "Host: 127.0.0.1",
       "Connection: Upgrade",
       "Upgrade: websocket",
@@ -54,7 +54,10 @@ export class RawClient {
       if (length >= 65_536) from += 8;
       else if (length >= 126) from += 2;
       if (from + length > this.#received.length) break;
-      frames.push({ opcode: (this.#received[at] as number) & 0x0f, payload: this.#received.subarray(from, from + length) });
+      frames.push({
+        opcode: (this.#received[at] as number) & 0x0f,
+        payload: this.#received.subarray(from, from + length),
+      });
       at = from + length;
     }
     return frames;

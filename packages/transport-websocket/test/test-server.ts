@@ -17,20 +17,24 @@ import {
   type Credentials,
   type Filter,
   type Guard,
+  type Logger,
   type Meter,
   type Principal,
   type Retention,
-  type Start,
 } from "@sluice/core";
-import type { HttpTransport, ReadRequest } from "@sluice/http";
-import Fastify, { type FastifyInstance } from "fastify";
-import { websocket, type WebSocketLimits } from "../src/index.ts";
+import { createHttpServer, publicApi, Seats, type HttpLimits, type HttpTransport } from "@sluice/http";
+import type { FastifyInstance } from "fastify";
+import { websocket } from "../src/index.ts";
 
-export const LIMITS: WebSocketLimits = {
+const LIMITS: HttpLimits = {
+  connections: 100_000,
+  connectionsPerIp: 100_000,
   subscriptions: 100,
+  eventBytes: 262_144,
+  publishBodyBytes: 10_485_760,
+  batchBytes: 65_536,
   messageBytes: 65_536,
   messagesPerSecond: 50,
-  eventBytes: 262_144,
 };
 
 const RETENTION: Retention = { ageMs: 86_400_000, events: 1_000_000, bytes: 2 ** 30 };
@@ -43,7 +47,12 @@ export class TestAccess implements Access {
   gate: Promise<void> = Promise.resolve();
 
   /** A principal for a token. */
-  add(token: string, read: readonly string[], publish: readonly string[] = [], expiresAtMs: number | null = null): void {
+  add(
+    token: string,
+    read: readonly string[],
+    publish: readonly string[] = [],
+    expiresAtMs: number | null = null,
+  ): void {
     const grants = { ...NO_GRANTS, read: read.map(parseFilter), publish: publish.map(parseFilter) };
     const authorization = `Bearer ${token}`;
     this.tokens.set(authorization, {
@@ -67,7 +76,10 @@ export class TestAccess implements Access {
     await this.gate;
     for (const filter of filters) {
       if (isGranted(principal.grants[action], filter)) continue;
-      throw new SluiceError(principal.hasCredentials ? "forbidden" : "unauthorized", `No grant to ${action} ${filter.text}.`);
+      throw new SluiceError(
+        principal.hasCredentials ? "forbidden" : "unauthorized",
+        `No grant to ${action} ${filter.text}.`,
+      );
     }
   }
 
@@ -116,29 +128,25 @@ const EVERYBODY: Principal = {
 
 /** What a test server may be told. */
 export interface TestServerOptions {
-  readonly limits?: Partial<WebSocketLimits>;
+  readonly limits?: Partial<HttpLimits>;
   readonly heartbeatMs?: number;
   readonly clock?: Clock;
   readonly retention?: Partial<Retention>;
   readonly batchBytes?: number;
 }
 
-/** Fastify, a memory log and the transport, on loopback and a free port; the route reads what the tests need. */
+/** The public listener with this one transport, and a memory log, on loopback and a free port. */
 export class TestServer {
   readonly access: TestAccess = new TestAccess();
   readonly log: MemoryLog;
   readonly bus: Bus;
   readonly transport: HttpTransport;
   /** Counted by the meter. */
-  readonly counts: { connections: number; seats: number; delivered: number; gaps: number } = {
-    connections: 0,
-    seats: 0,
-    delivered: 0,
-    gaps: 0,
-  };
+  readonly counts: { connections: number; delivered: number; gaps: number } = { connections: 0, delivered: 0, gaps: 0 };
+  readonly seats: Seats = new Seats(() => this.limits);
   readonly refused: string[] = [];
-  limits: WebSocketLimits;
-  readonly #fastify: FastifyInstance = Fastify();
+  limits: HttpLimits;
+  readonly #fastify: FastifyInstance;
   readonly #clock: Clock;
 
   private constructor(options: TestServerOptions) {
@@ -154,6 +162,13 @@ export class TestServer {
       clock: this.#clock,
       meter: this.meter,
       ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
+    });
+    this.#fastify = createHttpServer({
+      headerBytes: 16_384,
+      headTimeoutMs: 10_000,
+      trustProxy: [],
+      logger: silentLogger,
+      meter: this.meter,
     });
     this.transport = websocket({ heartbeatMs: options.heartbeatMs ?? 25_000, limits: () => this.limits });
   }
@@ -179,7 +194,7 @@ export class TestServer {
   }
 
   url(query = ""): string {
-    return `ws://127.0.0.1:${this.port}/events${query === "" ? "" : `?${query}`}`;
+    return `ws://127.0.0.1:${this.port}/realtime/events${query === "" ? "" : `?${query}`}`;
   }
 
   /** Publishes one event. */
@@ -196,49 +211,19 @@ export class TestServer {
   async #listen(): Promise<void> {
     const context = { bus: this.bus, clock: this.#clock, meter: this.meter, logger: silentLogger };
     await this.transport.start(context);
-    await this.transport.register?.(this.#fastify);
-    const reads = new WeakMap<object, ReadRequest>();
-    this.#fastify.route({
-      method: "GET",
-      url: "/events",
-      preHandler: async (request) => {
-        reads.set(request.raw, await this.#read(new URL(request.url, "http://x").searchParams, request.headers));
-      },
-      handler: (_request, reply) => reply.code(426).send(),
-      wsHandler: (socket, request) => this.transport.connect?.(reads.get(request.raw) as ReadRequest, socket, request),
-    });
-    this.#fastify.setErrorHandler((error, _request, reply) => {
-      void reply.code(error instanceof SluiceError ? error.status : 500).send({ detail: String(error) });
-    });
+    await this.#fastify.register(
+      publicApi({
+        ...context,
+        prefix: "/realtime",
+        transports: [this.transport],
+        access: this.access,
+        limits: () => this.limits,
+        cors: () => ({ origins: [], hasCredentials: false }),
+        seats: this.seats,
+      }),
+    );
     await this.#fastify.listen({ port: 0, host: "127.0.0.1" });
   }
-
-  async #read(query: URLSearchParams, headers: Credentials): Promise<ReadRequest> {
-    const principal = await this.access.identify({ authorization: headers.authorization });
-    const filters = query.getAll("topic").map(parseFilter);
-    await this.access.check(principal, "read", filters);
-    this.counts.seats += 1;
-    return {
-      filters,
-      types: query.getAll("type"),
-      start: startOf(query),
-      limit: 100,
-      waitMs: null,
-      ifNoneMatch: null,
-      principal,
-      access: this.access,
-      seat: { release: () => (this.counts.seats -= 1) },
-      options: { isNamed: false, isPadded: false, callback: null },
-      nextUrl: () => "",
-    };
-  }
 }
 
-function startOf(query: URLSearchParams): Start {
-  const after = query.get("after") ?? "latest";
-  const last = query.get("last");
-  if (last !== null) return { last: Number(last) };
-  return after === "latest" || after === "earliest" ? after : { cursor: after };
-}
-
-const silentLogger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const silentLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
