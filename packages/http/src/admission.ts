@@ -65,8 +65,9 @@ export class Admission {
       authorization: request.headers.authorization,
       cookie: request.headers.cookie,
       accessToken: asked.accessToken,
+      site: `${request.protocol}://${request.host}`,
     });
-    if (principal.isByCookie && isOpenToOtherPages(transport, asked)) checkOrigin(request, cors());
+    if (principal.isByCookie) checkPage(request, transport, asked, cors());
     await access.check(principal, "read", asked.filters);
     const seat = transport.holdsConnection && request.method !== "HEAD" ? seats.take(request.ip) : null;
     return toReadRequest(asked, principal, access, seat);
@@ -81,8 +82,11 @@ export function canUpgrade(request: FastifyRequest): boolean {
 }
 
 /** What a foreign page can have a browser do without CORS in between: open streams and sockets, and load scripts. */
-function isOpenToOtherPages(transport: HttpTransport, asked: ReadParameters): boolean {
-  return transport.connect !== undefined || transport.name === "sse" || asked.options.callback !== null || transport.name === "iframe";
+function checkPage(request: FastifyRequest, transport: HttpTransport, asked: ReadParameters, rules: CorsRules): void {
+  const isLoadable = asked.options.callback !== null || transport.name === "iframe";
+  if (isLoadable || transport.connect !== undefined || transport.name === "sse") {
+    checkOrigin(request, rules, isLoadable);
+  }
 }
 
 function toReadRequest(

@@ -25,7 +25,11 @@ export function onClientError(meter: Meter | undefined): (error: Error, socket: 
 export function rawResponse(told: Problem): string {
   const lines = [`HTTP/1.1 ${told.status} ${STATUS_CODES[told.status] ?? ""}`];
   for (const [name, value] of Object.entries(told.headers)) lines.push(`${name}: ${value}`);
-  lines.push(`content-length: ${Buffer.byteLength(told.body)}`, `date: ${new Date().toUTCString()}`, "connection: close");
+  lines.push(
+    `content-length: ${Buffer.byteLength(told.body)}`,
+    `date: ${new Date().toUTCString()}`,
+    "connection: close",
+  );
   return `${lines.join("\r\n")}\r\n\r\n${told.body}`;
 }
 

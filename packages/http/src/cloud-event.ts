@@ -13,7 +13,6 @@ import {
 import { textOf } from "./publish-body.ts";
 import { headerOf } from "./read-parameters.ts";
 
-
 /**
  * CloudEvents 1.0 as they come in by HTTP. `subject` is the topic; `source` must be there and is not kept (events that go
  * out have the gateway's own); extension attributes are not kept.
@@ -31,7 +30,8 @@ export function structuredBatch(text: string, options: PublicationOptions): Even
   const parsed = parseJson(text);
   if (!Array.isArray(parsed)) throw new SluiceError("invalid-event", "A batch must be a JSON array.");
   if (parsed.length === 0) throw new SluiceError("invalid-event", "There is no event in the batch.");
-  if (parsed.length > MAX_EVENTS_PER_PUBLICATION) throw new SluiceError("invalid-event", `More than ${MAX_EVENTS_PER_PUBLICATION} events in one batch.`);
+  if (parsed.length > MAX_EVENTS_PER_PUBLICATION)
+    throw new SluiceError("invalid-event", `More than ${MAX_EVENTS_PER_PUBLICATION} events in one batch.`);
   const texts = elementTexts(text);
   return eachEvent(parsed, (event: unknown, index) => structured(texts[index] ?? "", event, options));
 }

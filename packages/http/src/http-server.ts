@@ -42,7 +42,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     clientErrorHandler: onClientError(options.meter),
-    frameworkErrors: (error, request, reply) => answerFault(options.logger, error, request, reply),
+    frameworkErrors: (error, request, reply) => void answerFault(options.logger, error, request, reply),
     http: {
       maxHeaderSize: options.headerBytes,
       headersTimeout: options.headTimeoutMs,

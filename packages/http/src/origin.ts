@@ -12,20 +12,25 @@ export interface CorsRules {
 /**
  * A browser sends its cookies with the requests of any page: what a cookie authorises must come from the gateway's own
  * host or an allowed origin. Browsers leave `Origin` out on same-origin GETs (an EventSource's is one) and then say so
- * in `Sec-Fetch-Site`. `*` lets no cookie pass, unless the operator allowed credentials.
+ * in `Sec-Fetch-Site`. `*` lets no cookie pass, unless the operator allowed credentials. A client that sends neither of
+ * the two nor a cookie (`curl --user`) is no browser, unless `isLoadable`: scripts and frames come without `Origin`.
  * @throws {SluiceError} `forbidden`
  */
-export function checkOrigin(request: FastifyRequest, rules: CorsRules): void {
-  const { origin } = request.headers;
+export function checkOrigin(request: FastifyRequest, rules: CorsRules, isLoadable: boolean = false): void {
+  const { origin, cookie } = request.headers;
   if (origin === undefined) {
-    if (request.headers["sec-fetch-site"] === "same-origin") return;
+    const fetchSite = request.headers["sec-fetch-site"];
+    const isNoBrowser = fetchSite === undefined && cookie === undefined && !isLoadable;
+    if (fetchSite === "same-origin" || isNoBrowser) return;
   } else if (isOwnOrigin(origin, request.host) || isAllowedOrigin(origin, rules, rules.hasCredentials)) return;
   throw new SluiceError("forbidden", "With a cookie, a request must come from an allowed origin (Origin).");
 }
 
 /** Whether the rules name the origin. */
 export function isAllowedOrigin(origin: string, rules: CorsRules, hasWildcard: boolean): boolean {
-  return rules.origins.some((allowed) => (allowed === "*" ? hasWildcard : allowed.toLowerCase() === origin.toLowerCase()));
+  return rules.origins.some((allowed) =>
+    allowed === "*" ? hasWildcard : allowed.toLowerCase() === origin.toLowerCase(),
+  );
 }
 
 function isOwnOrigin(origin: string, host: string): boolean {

@@ -54,7 +54,8 @@ export function toFault(error: unknown): SluiceError {
   if (error instanceof SluiceError) return error;
   const status = statusOf(error);
   const code = status === undefined ? undefined : BY_STATUS[status];
-  if (code === undefined) return new SluiceError("internal", "The gateway failed at this. It is in its log.", { cause: error });
+  if (code === undefined)
+    return new SluiceError("internal", "The gateway failed at this. It is in its log.", { cause: error });
   return new SluiceError(code, `${ERRORS[code].title}.`, { cause: error });
 }
 

@@ -8,7 +8,9 @@ import type { HttpLimits } from "./limits.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { refuseOtherMethods } from "./methods.ts";
 import { checkOrigin, type CorsRules } from "./origin.ts";
+import { toFault } from "./problem.ts";
 import { publishRoute } from "./publish-route.ts";
+import { Query } from "./query.ts";
 import { parametersOfQuery, type ReadParameters } from "./read-parameters.ts";
 import type { Seat } from "./read-request.ts";
 import { Seats } from "./seats.ts";
@@ -57,24 +59,31 @@ export function publicApi(options: PublicApiOptions): FastifyPluginAsync {
     const seats = options.seats ?? new Seats(limits);
     const admission = new Admission({ transports, access, seats, meter, cors });
     const path = `${options.prefix}/events`;
-    registerRead(fastify, path, admission, (request) =>
-      parametersOfQuery(request.raw.url ?? "", request.headers, limits().subscriptions),
-    );
+    registerRead(fastify, path, {
+      admission,
+      meter,
+      parameters: ({ raw, headers }) => parametersOfQuery(raw.url ?? "", headers, limits().subscriptions),
+    });
     if (resourceParameters !== undefined) {
-      registerRead(fastify, resourceRoute(options.prefix), admission, resourceParameters);
+      registerRead(fastify, resourceRoute(options.prefix), { admission, meter, parameters: resourceParameters });
     }
-    fastify.options(path, async (_request, reply) => reply.code(204).header("allow", "GET, HEAD, POST, OPTIONS").send());
-    await fastify.register(publishRoute({ ...options, path, authorise: (request) => authorisePublish(request, options) }));
+    fastify.options(path, async (_request, reply) =>
+      reply.code(204).header("allow", "GET, HEAD, POST, OPTIONS").send(),
+    );
+    await fastify.register(
+      publishRoute({ ...options, path, authorise: (request) => authorisePublish(request, options) }),
+    );
     refuseOtherMethods(fastify, path, ["GET", "HEAD", "POST", "OPTIONS"]);
   };
 }
 
-function registerRead(
-  fastify: FastifyInstance,
-  path: string,
-  admission: Admission,
-  parameters: (request: FastifyRequest) => ReadParameters,
-): void {
+interface ReadRoute {
+  readonly admission: Admission;
+  readonly meter: Meter;
+  readonly parameters: (request: FastifyRequest) => ReadParameters;
+}
+
+function registerRead(fastify: FastifyInstance, path: string, { admission, meter, parameters }: ReadRoute): void {
   const upgrading = new WeakMap<FastifyRequest, Admitted>();
   /** Everything but an accepted upgrade is answered here, before the route's handler would take the upgrade. */
   const preHandler: Handler = async (request, reply) => {
@@ -89,6 +98,7 @@ function registerRead(
       await transport.respond?.(read, request, reply);
     } catch (error) {
       read.seat?.release();
+      meter.refused(transport.name, toFault(error).code);
       throw error;
     }
     return reply;
@@ -117,7 +127,7 @@ async function authorisePublish(
   request: FastifyRequest,
   { access, cors }: PublicApiOptions,
 ): Promise<(topics: Parameters<Access["check"]>[2]) => Promise<void>> {
-  const { accessToken } = parametersOfQuery(request.raw.url ?? "", {}, Number.POSITIVE_INFINITY);
+  const accessToken = new Query(request.raw.url ?? "").one("access_token");
   const { authorization, cookie } = request.headers;
   const principal = await access.identify({ authorization, cookie, accessToken });
   if (principal.isByCookie) checkOrigin(request, cors());

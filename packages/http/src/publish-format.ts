@@ -22,7 +22,8 @@ export function formatOf(headers: IncomingHttpHeaders): PublishFormat {
   }
   const { type, charset } = mediaType(headers["content-type"]);
   const isText = charset === undefined || charset === "utf-8" || charset === "utf8" || charset === "us-ascii";
-  if (type === "application/cloudevents+json" && isText) return (body, options) => structuredEvent(textOf(body), options);
+  if (type === "application/cloudevents+json" && isText)
+    return (body, options) => structuredEvent(textOf(body), options);
   if (type === "application/cloudevents-batch+json" && isText) {
     return (body, options) => structuredBatch(textOf(body), options);
   }

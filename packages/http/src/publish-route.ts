@@ -1,4 +1,12 @@
-import { parseFilter, type Appended, type Bus, type Clock, type EventDraft, type Filter, type Meter } from "@sluice/core";
+import {
+  parseFilter,
+  type Appended,
+  type Bus,
+  type Clock,
+  type EventDraft,
+  type Filter,
+  type Meter,
+} from "@sluice/core";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import type { HttpLimits } from "./limits.ts";
 import { toFault } from "./problem.ts";

@@ -75,5 +75,7 @@ function decode(text: string): string {
 
 /** Percent-encoded but for what RFC 3986 lets stand in a query and a reader of the URL is glad of. */
 function encode(text: string): string {
-  return encodeURIComponent(text.toWellFormed()).replace(/%(?:2F|3A|2C|24|40)/g, (escape) => decodeURIComponent(escape));
+  return encodeURIComponent(text.toWellFormed()).replace(/%(?:2F|3A|2C|24|40)/g, (escape) =>
+    decodeURIComponent(escape),
+  );
 }

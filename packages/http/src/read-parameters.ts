@@ -118,7 +118,9 @@ function filtersOf(query: Query, maxFilters: number): readonly Filter[] {
   const texts = new Set(query.all("topic"));
   if (texts.size > MAX_FILTERS) throw invalidParameter("topic", `at most ${MAX_FILTERS} topics`);
   if (texts.size > maxFilters) {
-    throw new SluiceError("too-many-subscriptions", `One connection may have ${maxFilters} topics.`, { field: "topic" });
+    throw new SluiceError("too-many-subscriptions", `One connection may have ${maxFilters} topics.`, {
+      field: "topic",
+    });
   }
   return [...texts].map((text) => parseFilter(text));
 }
@@ -126,7 +128,8 @@ function filtersOf(query: Query, maxFilters: number): readonly Filter[] {
 function typesOf(query: Query): readonly string[] {
   const types = [...new Set(query.all("type"))];
   if (types.length > MAX_TYPES) throw invalidParameter("type", `at most ${MAX_TYPES} types`);
-  for (const type of types) if (!TYPE.test(type)) throw invalidParameter("type", "a type is 1–128 of A–Z a–z 0–9 . _ -");
+  for (const type of types)
+    if (!TYPE.test(type)) throw invalidParameter("type", "a type is 1–128 of A–Z a–z 0–9 . _ -");
   return types;
 }
 

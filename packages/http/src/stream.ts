@@ -48,9 +48,14 @@ export class Stream implements Sink<Buffer>, HeartbeatMember {
     socket.on("drain", () => this.#drained());
     // What a client says on a stream is nobody's business, but its hanging up is seen only by reading.
     socket.resume();
+    // Far below what makes a socket full: nothing was written before, and this is some hundred bytes.
     socket.write(first);
     const subscription = this.#subscription;
-    this.#guard = read.access.guard(read.principal, () => subscription.filters, (reason) => this.close(reason));
+    this.#guard = read.access.guard(
+      read.principal,
+      () => subscription.filters,
+      (reason) => this.close(reason),
+    );
     if (this.#isEnding) this.#letGo();
     else subscription.extend(read.filters, read.types, start);
   }

@@ -47,7 +47,7 @@ export class Streams implements StreamHost {
   readonly #stepMs: number;
   readonly #open = new Set<Stream>();
   #isDraining = false;
-  #onEmpty: (() => void) | null = null;
+  readonly #onEmpty: (() => void)[] = [];
 
   constructor(context: TransportContext, options: StreamsOptions) {
     this.bus = context.bus;
@@ -117,7 +117,8 @@ export class Streams implements StreamHost {
   left(stream: Stream): void {
     this.#open.delete(stream);
     this.#wheel.remove(stream);
-    if (this.#open.size === 0) this.#onEmpty?.();
+    if (this.#open.size > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
   linger(socket: Socket): void {
@@ -128,7 +129,7 @@ export class Streams implements StreamHost {
   #emptied(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#onEmpty = resolve;
+      this.#onEmpty.push(resolve);
     });
   }
 

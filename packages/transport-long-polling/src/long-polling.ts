@@ -64,6 +64,6 @@ class LongPolling implements HttpTransport {
   /** Waiting clients are answered at once, with an empty page: they come back with its cursor. */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    for (const wait of [...this.#waits]) wait.dismiss();
+    for (const wait of this.#waits) wait.dismiss();
   }
 }

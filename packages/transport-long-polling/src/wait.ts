@@ -3,6 +3,7 @@ import {
   type Bus,
   type Clock,
   type CloseReason,
+  type ErrorCode,
   type Gap,
   type Guard,
   type Meter,
@@ -23,6 +24,17 @@ export interface WaitContext {
   /** Called once, when the wait is over. */
   readonly onEnd: (wait: Wait) => void;
 }
+
+/** How a wait that ends without a page is told. */
+const FAULTS: Readonly<Record<CloseReason["code"], ErrorCode>> = {
+  "token-expired": "unauthorized",
+  "grant-revoked": "forbidden",
+  policy: "forbidden",
+  "app-unavailable": "app-unavailable",
+  draining: "draining",
+  "too-slow": "internal",
+  internal: "internal",
+};
 
 /** One client that waits for its page: a sink that takes one batch. It ends once, by whatever comes first. */
 export class Wait implements Sink<PageBytes> {
@@ -56,7 +68,11 @@ export class Wait implements Sink<PageBytes> {
     // Of the socket, since a request that waits behind another on the same connection hears of nothing else.
     this.#socket.once("close", this.#onClose);
     const { access, principal, filters } = this.#read;
-    this.#guard = access.guard(principal, () => filters, (reason) => this.close(reason));
+    this.#guard = access.guard(
+      principal,
+      () => filters,
+      (reason) => this.close(reason),
+    );
     if (this.#isOver || this.#socket.destroyed) {
       this.#guard.release();
       this.#end();
@@ -91,7 +107,7 @@ export class Wait implements Sink<PageBytes> {
   /** The reader may no longer read, or can't be served: it gets that instead of a page. */
   close(reason: CloseReason): void {
     if (!this.#end()) return;
-    this.#reply.send(faultOf(reason));
+    this.#reply.send(new SluiceError(FAULTS[reason.code], reason.detail));
   }
 
   #send(page: PageBody): void {
@@ -112,21 +128,5 @@ export class Wait implements Sink<PageBytes> {
     if (!this.#socket.destroyed) return true;
     this.#reply.hijack();
     return false;
-  }
-}
-
-function faultOf(reason: CloseReason): SluiceError {
-  switch (reason.code) {
-    case "token-expired":
-      return new SluiceError("unauthorized", reason.detail);
-    case "grant-revoked":
-    case "policy":
-      return new SluiceError("forbidden", reason.detail);
-    case "app-unavailable":
-      return new SluiceError("app-unavailable", reason.detail);
-    case "draining":
-    case "too-slow":
-    case "internal":
-      return new SluiceError("internal", reason.detail);
   }
 }

@@ -42,7 +42,11 @@ class Polling implements HttpTransport {
     const page = await this.#page(read);
     // A full page is no reason to wait before the next.
     if (client !== null && (page === "not modified" || page.events.length < read.limit)) this.#pace.note(client, nowMs);
-    if (page === "not modified") await reply.code(304).header("etag", etagOf(read.ifNoneMatch ?? "")).send();
+    if (page === "not modified")
+      await reply
+        .code(304)
+        .header("etag", etagOf(read.ifNoneMatch ?? ""))
+        .send();
     else {
       const made = bodyOf(page);
       this.#started().meter.delivered(this.name, 1, page.events.length, made.body.length, 0);
@@ -62,7 +66,6 @@ class Polling implements HttpTransport {
     reply.header("x-poll-interval", String(Math.ceil(this.#intervalMs / 1000)));
     const waitMs = this.#pace.waitMs(client, nowMs);
     if (waitMs === 0) return;
-    this.#started().meter.refused(this.name, "rate-limited");
     throw new SluiceError("rate-limited", `Poll at most every ${this.#intervalMs / 1000} s (X-Poll-Interval).`, {
       retryAfterSeconds: waitMs / 1000,
     });
@@ -75,7 +78,9 @@ class Polling implements HttpTransport {
     if (ifNoneMatch === null) return bus.read(interest, start, limit);
     const page = await bus.read(interest, start, limit);
     const isBehindTag = typeof start === "object" && "cursor" in start && start.cursor === ifNoneMatch;
-    const isNew = isBehindTag ? hasNews(page) : page.cursor !== ifNoneMatch && (await this.#hasNews(interest, ifNoneMatch));
+    const isNew = isBehindTag
+      ? hasNews(page)
+      : page.cursor !== ifNoneMatch && (await this.#hasNews(interest, ifNoneMatch));
     return isNew ? page : "not modified";
   }
 

@@ -15,7 +15,14 @@ import {
 } from "@sluice/core";
 import type { FastifyInstance } from "fastify";
 import type { AddressInfo } from "node:net";
-import { createHttpServer, publicApi, Seats, type CorsRules, type HttpLimits, type HttpTransport } from "../../src/index.ts";
+import {
+  createHttpServer,
+  publicApi,
+  Seats,
+  type CorsRules,
+  type HttpLimits,
+  type HttpTransport,
+} from "../../src/index.ts";
 
 export const PLENTY: HttpLimits = {
   connections: 20_000,

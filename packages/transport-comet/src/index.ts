@@ -1,0 +1,1 @@
+export { comet, type CometOptions } from "./comet.ts";
