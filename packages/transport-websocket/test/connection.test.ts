@@ -200,7 +200,7 @@ describe("the end", () => {
     const deaf = await openRaw("topic=a");
     deaf.socket.pause();
     await server.close();
-    expect(server.counts.connections).toBe(0);
+    await until("the ends", () => server.counts.connections === 0);
     expect((await client.untilClosed()).code).toBe(1006);
   });
 
