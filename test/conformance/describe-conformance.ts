@@ -6,6 +6,7 @@ import { expiryCases } from "./cases/expiry.ts";
 import { gapCases } from "./cases/gap.ts";
 import { limitCases } from "./cases/limits.ts";
 import { orderCases } from "./cases/order.ts";
+import { reloadCases } from "./cases/reload.ts";
 import { resumeCases } from "./cases/resume.ts";
 import { slowCases } from "./cases/slow.ts";
 import { startCases } from "./cases/start.ts";
@@ -23,6 +24,7 @@ export function describeConformance(driver: ReaderDriver): void {
     slowCases(driver);
     accessCases(driver);
     expiryCases(driver);
+    reloadCases(driver);
     drainCases(driver);
     limitCases(driver);
     badInputCases(driver);

@@ -8,6 +8,7 @@ import { guarded, openTopic, useWebSocket } from "./use-websocket.ts";
 describe("WebSocket: faults", () => {
   const gateway = useGateway(guarded);
   const connect = useWebSocket();
+  const narrow = useGateway({ limits: { connections: 2, connections_per_ip: 2 } });
   const strict = useGateway({ limits: { messages_per_second: 5 } });
 
   const BAD_MESSAGES: readonly (readonly [string, string, string | undefined])[] = [
@@ -142,5 +143,18 @@ describe("WebSocket: faults", () => {
     const received = await connection.untilClosed();
     expect(statuses).toContain(Number(/^HTTP\/1\.1 (\d+) /.exec(received)?.[1]));
     expect(received.toLowerCase()).toContain("content-type: application/problem+json");
+  });
+
+  test("handshakes that fail keep no place", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const connection = await RawConnection.open(narrow.current.url);
+      connection.send(
+        "GET /realtime/events?topic=a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+          "Sec-WebSocket-Version: 13\r\n\r\n",
+      );
+      await connection.untilClosed();
+    }
+    await connect(narrow, { topics: ["a"] });
+    await connect(narrow, { topics: ["a"] });
   });
 });

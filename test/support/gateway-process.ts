@@ -18,11 +18,13 @@ export class GatewayProcess {
   readonly adminUrl: string;
   readonly publisher: Publisher;
   readonly #directory: string;
+  readonly #key: string | undefined;
   #child: ChildProcess | null = null;
   #output = "";
 
-  private constructor(directory: string, publicPort: number, adminPort: number) {
+  private constructor(directory: string, publicPort: number, adminPort: number, key: string | undefined) {
     this.#directory = directory;
+    this.#key = key;
     this.url = `http://127.0.0.1:${publicPort}`;
     this.adminUrl = `http://127.0.0.1:${adminPort}`;
     this.publisher = new Publisher(this.adminUrl, { connections: 16 });
@@ -32,21 +34,22 @@ export class GatewayProcess {
   static async start(settings: Settings = {}, prefix: string = ""): Promise<GatewayProcess> {
     const directory = await newDirectory();
     const [publicPort, adminPort] = await freePorts(2);
-    const gateway = new GatewayProcess(directory, publicPort as number, adminPort as number);
+    const key = (settings["admin"] as { readonly key?: string } | undefined)?.key;
+    const gateway = new GatewayProcess(directory, publicPort as number, adminPort as number, key);
     const base: Settings = {
       public: { listen: `127.0.0.1:${publicPort}` },
       admin: { listen: `127.0.0.1:${adminPort}` },
       access: { public: ["**"] },
       log: { kind: "sqlite", path: join(directory, "data") },
     };
-    await writeFile(gateway.#configPath, JSON.stringify(mergeSettings(base, settings)));
+    await writeFile(gateway.configPath, JSON.stringify(mergeSettings(base, settings)));
     await gateway.launch(prefix);
     return gateway;
   }
 
   /** Starts the process, and waits until it is ready. `prefix` is a shell's, for instance to set its limits. */
   async launch(prefix: string = ""): Promise<void> {
-    const serve = [MAIN, "serve", "--config", this.#configPath];
+    const serve = [MAIN, "serve", "--config", this.configPath];
     const options = {
       env: { PATH: process.env["PATH"] },
       stdio: ["ignore", "pipe", "pipe"] as ["ignore", "pipe", "pipe"],
@@ -58,17 +61,18 @@ export class GatewayProcess {
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8");
-      stream?.on("data", (text: string) => (this.#output = (this.#output + text).slice(-20_000)));
+      stream?.on("data", (text: string) => (this.#output = (this.#output + text).slice(-4_000_000)));
     }
     await until("the gateway to be ready", async () => {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`It has ended: ${this.#output}`);
-      const { statusCode, body } = await request(`${this.adminUrl}/readyz`);
+      const headers = this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` };
+      const { statusCode, body } = await request(`${this.adminUrl}/readyz`, { headers });
       await body.dump();
       return statusCode === 200;
     });
   }
 
-  /** The last of what it wrote. */
+  /** What it wrote to stdout and stderr, over all its lives; the last 4 MB. */
   get output(): string {
     return this.#output;
   }
@@ -86,6 +90,11 @@ export class GatewayProcess {
     child.kill(signal);
     await ended;
     return child.exitCode;
+  }
+
+  /** Sends a signal that does not end it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
   }
 
   /** Bytes of memory that the process holds now; from /proc, so Linux alone. */
@@ -109,7 +118,8 @@ export class GatewayProcess {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  get #configPath(): string {
+  /** Its configuration file. */
+  get configPath(): string {
     return join(this.#directory, "sluice.json");
   }
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { request } from "undici";
+import type { Config } from "../../apps/gateway/src/config/config.ts";
 import { loadConfig } from "../../apps/gateway/src/config/load-config.ts";
 import { startGateway, type Gateway } from "../../apps/gateway/src/gateway.ts";
 import { mergeSettings, type Settings } from "./settings.ts";
@@ -31,11 +32,8 @@ export class TestGateway {
   }
 
   static async #launch(settings: Settings, home: string, ownsDirectory: boolean): Promise<TestGateway> {
-    const path = join(home, "sluice.json");
-    await writeFile(path, JSON.stringify(mergeSettings(baseSettings, settings)));
-    const loaded = await loadConfig({ path, env: {}, mode: "serve" });
-    if ("faults" in loaded) throw new Error(`The test's configuration is wrong: ${JSON.stringify(loaded.faults)}`);
-    return new TestGateway(await startGateway({ config: loaded.config }), settings, home, ownsDirectory);
+    const config = await configOf(settings, home);
+    return new TestGateway(await startGateway({ config }), settings, home, ownsDirectory);
   }
 
   /** Starts one with an SQLite log in a folder of its own. */
@@ -77,6 +75,11 @@ export class TestGateway {
     await until(`${count} readers by ${transport}`, async () => (await this.connections(transport)) === count);
   }
 
+  /** Lays the settings on the present ones and has the gateway take what may change while it runs. */
+  async reload(settings: Settings): Promise<void> {
+    await this.gateway.reload(await configOf(mergeSettings(this.#settings, settings), this.#directory));
+  }
+
   /** Ends the gateway and keeps its files, for one that is started after it. Idempotent. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
@@ -102,6 +105,15 @@ export class TestGateway {
     await this.stop();
     if (this.#ownsDirectory) await rm(this.#directory, { recursive: true, force: true });
   }
+}
+
+/** The settings laid on the base ones, read as the gateway reads its file. */
+async function configOf(settings: Settings, directory: string): Promise<Config> {
+  const path = join(directory, "sluice.json");
+  await writeFile(path, JSON.stringify(mergeSettings(baseSettings, settings)));
+  const loaded = await loadConfig({ path, env: {}, mode: "serve" });
+  if ("faults" in loaded) throw new Error(`The test's configuration is wrong: ${JSON.stringify(loaded.faults)}`);
+  return loaded.config;
 }
 
 /** A folder for one test's files. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { freshTopic } from "../../support/topics.ts";
 import { until } from "../../support/until.ts";
-import type { ReaderDriver } from "../drivers/reader-driver.ts";
+import type { ReaderDriver, ReaderOptions } from "../drivers/reader-driver.ts";
 import { useDriver, useGateway } from "../use.ts";
 
 /** Over a limit: a clear refusal; the others are not disturbed. */
@@ -9,6 +9,8 @@ export function limitCases(driver: ReaderDriver): void {
   describe("limits", () => {
     const gateway = useGateway({ limits: { connections_per_ip: 3, header: "4KiB", subscriptions: 5 } });
     const full = useGateway({ limits: { connections: 2 } });
+    const lonely = useGateway({ limits: { connections_per_ip: 1 } });
+    const proxied = useGateway({ limits: { connections_per_ip: 1 }, public: { trust_proxy: ["127.0.0.0/8"] } });
     const connect = useDriver(driver);
 
     test.skipIf(!driver.staysConnected)(
@@ -48,6 +50,24 @@ export function limitCases(driver: ReaderDriver): void {
       reader.cut();
       await gateway.current.untilConnections(driver.name, 0);
     });
+
+    test.skipIf(!driver.staysConnected)(
+      "behind a proxy that is trusted, and only there, the client's own address counts (polling holds none)",
+      async () => {
+        const from = (address: string): Omit<ReaderOptions, "url"> => ({
+          topics: ["a"],
+          headers: { "x-forwarded-for": address },
+        });
+        await connect(proxied.current, from("203.0.113.1"));
+        await connect(proxied.current, from("203.0.113.2"));
+        await proxied.current.untilConnections(driver.name, 2);
+        const again = await driver.refusal({ url: proxied.current.url, ...from("203.0.113.1") });
+        expect([again.status, again.json()["code"]]).toEqual([429, "too-many-connections"]);
+        await connect(lonely.current, from("203.0.113.1"));
+        await lonely.current.untilConnections(driver.name, 1);
+        expect((await driver.refusal({ url: lonely.current.url, ...from("203.0.113.2") })).status).toBe(429);
+      },
+    );
 
     test("a header that is too large: 431", async () => {
       const headers = { "x-filling": "x".repeat(5000) };
