@@ -6,13 +6,19 @@ import { LogOpenError } from "./log-open-error.ts";
 import { APPLICATION_ID, FORMAT_VERSION, SCHEMA } from "./schema.ts";
 
 /** How long a statement waits for a lock that somebody else holds: a person with the sqlite3 shell, say. */
-const BUSY_MS = 5000;
-/** The writer-ahead log is cut to this size when it starts anew. */
-const WAL_BYTES = 64 * 1024 * 1024;
+export const BUSY_MS = 5000;
+/** Pages of the write-ahead log at which a commit puts them into the file: 4 MiB. */
+const CHECKPOINT_PAGES = 1000;
+/** The write-ahead log is cut when it is larger than that, as it may get while it is read without a pause. */
+export const WAL_BYTES: number = 64 * 1024 * 1024;
 
 /** The file with the events, in the log's folder. */
 export function logFileIn(folder: string): string {
   return join(folder, "log.db");
+}
+
+function lockFileIn(folder: string): string {
+  return join(folder, "lock.db");
 }
 
 /** What {@link openLogFolder} gives to the writer. */
@@ -33,8 +39,9 @@ export function openLogFolder(folder: string, newEpoch: string): LogFolder {
     throw new LogOpenError(`The log's folder ${folder} can't be made: ${reasonOf(error)}.`, { cause: error });
   }
   const path = logFileIn(folder);
-  // Before anything of ours is put beside what may be somebody else's.
-  if (existsSync(path)) checkHead(path);
+  // Before anything of ours is put beside what may be somebody else's. Where our lock is, it comes first: to open and
+  // close a file that this process has open as a log already would take SQLite's own locks from it.
+  if (existsSync(path) && !existsSync(lockFileIn(folder))) checkHead(path);
   const lock = takeLock(folder);
   try {
     if (existsSync(path)) checkLogFile(path);
@@ -62,7 +69,7 @@ export function openForReading(folder: string): DatabaseSync {
 
 /** One process per folder: a transaction that never ends on a file of its own; the system ends it with the process. */
 function takeLock(folder: string): DatabaseSync {
-  const path = join(folder, "lock.db");
+  const path = lockFileIn(folder);
   let lock: DatabaseSync | undefined;
   try {
     lock = new DatabaseSync(path, { timeout: 0 });
@@ -110,7 +117,7 @@ function openForWriting(path: string): DatabaseSync {
   try {
     db = new DatabaseSync(path, { timeout: BUSY_MS });
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;
-      PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = ${WAL_BYTES};
+      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${WAL_BYTES};
       PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;`);
     // Writes nothing, but fails now, and not with the first event, where the file can't be written.
     db.exec("BEGIN IMMEDIATE; ROLLBACK;");

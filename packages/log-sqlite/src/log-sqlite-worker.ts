@@ -21,7 +21,6 @@ async function write(port: MessagePort, init: WriterInit): Promise<void> {
     throw new LogOpenError(`The log in ${init.folder} can't be read: ${reasonOf(error)}.`, { cause: error });
   }
   const epoch = String(db.prepare("SELECT epoch FROM log").get()?.["epoch"]);
-  const { trimmer } = writer;
   let isKeeping = false;
   let isClosed = false;
 
@@ -30,11 +29,10 @@ async function write(port: MessagePort, init: WriterInit): Promise<void> {
     isKeeping = false;
     if (isClosed) return;
     try {
-      const { through } = trimmer;
-      const didSomething = trimmer.step();
-      if (trimmer.through > through) say({ kind: "trimmed", through: trimmer.through });
-      writer.checkpointIfDue();
-      if (didSomething) keepSoon();
+      const before = writer.trimmedThrough;
+      const isMoreToDo = writer.keepHouse();
+      if (writer.trimmedThrough > before) say({ kind: "trimmed", through: writer.trimmedThrough });
+      if (isMoreToDo) keepSoon();
     } catch (error) {
       // The next tick tries again.
       say({ kind: "trouble", task: "housekeeping", reason: reasonOf(error) });
@@ -49,15 +47,13 @@ async function write(port: MessagePort, init: WriterInit): Promise<void> {
   port.on("message", (message: ToWriter) => {
     switch (message.kind) {
       case "append":
-        trimmer.tick(message.nowMs);
         say(writer.append(message));
         break;
       case "tick":
-        trimmer.tick(message.nowMs);
+        writer.tick(message.nowMs);
         break;
       case "retain":
-        trimmer.tick(message.nowMs);
-        trimmer.retain(message.retention);
+        writer.tick(message.nowMs, message.retention);
         break;
       case "probe":
         say({ kind: "probed", isWritable: writer.probe() });
@@ -70,8 +66,8 @@ async function write(port: MessagePort, init: WriterInit): Promise<void> {
     }
     keepSoon();
   });
-  const { newest, storedAtMs } = writer;
-  say({ kind: "opened", epoch, newest, trimmedThrough: trimmer.through, storedAtMs });
+  const { newest, trimmedThrough, storedAtMs } = writer;
+  say({ kind: "opened", epoch, newest, trimmedThrough, storedAtMs });
   keepSoon();
 }
 

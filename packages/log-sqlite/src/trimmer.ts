@@ -61,6 +61,7 @@ export class Trimmer {
   #bytesThrough: number;
   #appended = 0;
   #mayBeSpacious = true;
+  #isShrinking = false;
 
   constructor(options: TrimmerOptions) {
     const { db } = options;
@@ -201,8 +202,12 @@ export class Trimmer {
     const pages = Number(this.#allPages.get()?.["page_count"]);
     if (vacant <= SPARE_PAGES || vacant * 4 <= pages) {
       this.#mayBeSpacious = false;
+      // Only this makes the file smaller.
+      if (this.#isShrinking) this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      this.#isShrinking = false;
       return false;
     }
+    this.#isShrinking = true;
     this.#transactions.runLazily(() => this.#db.exec(`PRAGMA incremental_vacuum(${STEP_PAGES})`));
     return true;
   }

@@ -1,27 +1,25 @@
 import { Buffer } from "node:buffer";
+import { statSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Retention } from "@sluice/core";
 import { isDiskFault } from "./disk-fault.ts";
 import { Duplicates } from "./duplicates.ts";
 import { encodeTime } from "./event-time.ts";
 import { LaneCache } from "./lane-cache.ts";
-import { reasonOf } from "./log-folder.ts";
+import { BUSY_MS, logFileIn, reasonOf, WAL_BYTES } from "./log-folder.ts";
 import { FIELDS_PER_EVENT, type AppendedMessage, type AppendFailure, type AppendMessage } from "./messages.ts";
 import { Transactions } from "./transaction.ts";
 import { Trimmer } from "./trimmer.ts";
 
 /** Size that an event has beside its texts: about the rest of its JSON. */
 const EVENT_BYTES = 110;
-/** Pages that the index of a block of events has. */
-const INDEX_PAGES = 50;
-/** Pages of the write-ahead log after which they are put into the file: 4 MiB. */
-const CHECKPOINT_PAGES = 1000;
-/** Pages at which readers are waited for, so that the write-ahead log can begin anew: 64 MiB. */
-const WAL_MAX_PAGES = 16_384;
+/** How long readers are waited for before the write-ahead log is cut. */
+const PATIENCE_MS = 100;
 
 /** Options of {@link Writer}. */
 export interface WriterOptions {
   readonly db: DatabaseSync;
+  readonly folder: string;
   readonly nowMs: number;
   readonly retention: Retention;
   readonly deduplicationMs: number;
@@ -32,26 +30,25 @@ export interface WriterOptions {
 /** Puts events into the file, a group of appends per transaction, and trims it. Lives in a worker thread; all of it is synchronous. */
 export class Writer {
   readonly #db: DatabaseSync;
+  readonly #walPath: string;
   readonly #transactions: Transactions;
   readonly #insert: StatementSync;
-  readonly #checkpoint: StatementSync;
   readonly #lanes: LaneCache;
   readonly #duplicates: Duplicates;
   readonly #trimmer: Trimmer;
   #newest: number;
   #bytesThrough: number;
   #storedAtMs: number;
-  #walPages = 0;
 
   constructor(options: WriterOptions) {
     const { db, deduplicationMs } = options;
     this.#db = db;
+    this.#walPath = `${logFileIn(options.folder)}-wal`;
     const pageBytes = Number(db.prepare("PRAGMA page_size").get()?.["page_size"]);
     if (options.maxFileBytes !== null)
       db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxFileBytes / pageBytes)}`);
     this.#transactions = new Transactions(db);
     this.#insert = db.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
-    this.#checkpoint = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
     const last =
       db.prepare("SELECT position, stored_at, bytes_through FROM events ORDER BY position DESC LIMIT 1").get() ??
       db
@@ -74,7 +71,6 @@ export class Writer {
       newest: this.#newest,
       bytesThrough: this.#bytesThrough,
     });
-    this.#checkpointNow();
   }
 
   /** Position of the newest event, 0 if there never was one. */
@@ -87,13 +83,27 @@ export class Writer {
     return this.#storedAtMs;
   }
 
-  get trimmer(): Trimmer {
-    return this.#trimmer;
+  /** Everything up to this position has been trimmed. */
+  get trimmedThrough(): number {
+    return this.#trimmer.through;
+  }
+
+  /** The time is that; other limits than before hold if they are given. */
+  tick(nowMs: number, retention?: Retention): void {
+    this.#trimmer.tick(nowMs);
+    this.#cutWal();
+    if (retention !== undefined) this.#trimmer.retain(retention);
+  }
+
+  /** One small step of housekeeping; whether there may be more to do. */
+  keepHouse(): boolean {
+    return this.#trimmer.step();
   }
 
   /** Stores a group of appends; durable when this returns. If the group can't be stored as one, each append is tried by itself. */
   append(message: AppendMessage): AppendedMessage {
     const first = this.#newest + 1;
+    this.#trimmer.tick(message.nowMs);
     this.#duplicates.moveTo(message.nowMs);
     const failures: AppendFailure[] = [];
     const duplicates: number[] = [];
@@ -121,15 +131,11 @@ export class Writer {
     return { kind: "appended", first, duplicates, failures, isDiskFailing };
   }
 
-  /** Puts the write-ahead log's pages into the file if there are many. To be called when nobody waits for an answer. */
-  checkpointIfDue(): void {
-    if (this.#walPages >= CHECKPOINT_PAGES) this.#checkpointNow();
-  }
-
   /** Whether something can be stored: tries it. */
   probe(): boolean {
     try {
-      this.#checkpointNow();
+      // Room in the write-ahead log is room, too.
+      this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");
       this.#transactions.run(() => {
         this.#db.exec(
           "DROP TABLE IF EXISTS probe; CREATE TABLE probe (filler); INSERT INTO probe VALUES (zeroblob(65536))",
@@ -159,8 +165,6 @@ export class Writer {
       throw error;
     }
     this.#lanes.commit();
-    // An estimate: SQLite says how many there are only when it puts them into the file.
-    this.#walPages += 4 + Math.min(this.#newest - newest, INDEX_PAGES) + (this.#bytesThrough - bytesThrough) / 4096;
     if (this.#newest > newest) this.#storedAtMs = message.nowMs;
   }
 
@@ -189,11 +193,12 @@ export class Writer {
     this.#insert.run(position, lane, id, time, data, contentType, nowMs, this.#bytesThrough);
   }
 
-  #checkpointNow(): void {
-    const row = this.#checkpoint.get();
-    const pages = Number(row?.["log"]);
-    this.#walPages = pages - Number(row?.["checkpointed"]);
-    // New pages are written behind the old ones for as long as somebody reads those.
-    if (pages >= WAL_MAX_PAGES) this.#db.exec("PRAGMA wal_checkpoint(RESTART)");
+  /** A write-ahead log begins anew only when nobody reads its end: where readers follow each other closely, they are waited for. */
+  #cutWal(): void {
+    const size = statSync(this.#walPath, { throwIfNoEntry: false })?.size ?? 0;
+    if (size <= WAL_BYTES) return;
+    this.#db.exec(
+      `PRAGMA busy_timeout = ${PATIENCE_MS}; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = ${BUSY_MS}`,
+    );
   }
 }
