@@ -8,6 +8,7 @@ import { formatFault, formatFaults } from "../config/fault.ts";
 import { startGateway, type Gateway } from "../gateway.ts";
 import { ListenError } from "../listening.ts";
 import { createLogger, type GatewayLogger } from "../logging/logger.ts";
+import { boundYoungGeneration } from "../young-generation.ts";
 import { loadGiven } from "./config-options.ts";
 
 /** How a command runs the gateway. */
@@ -32,6 +33,7 @@ export async function runGateway(given: Arguments, io: Io, options: RunOptions):
     const gateway = start(config, logger);
     const running = new Running(gateway, logger, () => loadGiven(given, io, options.mode));
     await running.untilStopped((ready) => {
+      boundYoungGeneration();
       if (isTerminal) io.stdout.write(options.greeting(ready, config));
     });
     return 0;
