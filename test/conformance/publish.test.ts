@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { Publisher, type Answer, type Receipt } from "../support/publisher.ts";
 import { TestGateway } from "../support/test-gateway.ts";
@@ -134,6 +135,11 @@ describe("POST /events", () => {
     "multipart/form-data; boundary=x",
   ])("%s: 415", async (type) => {
     const answer = await send('{"topic":"a","data":1}', { "content-type": type });
+    expect([answer.status, answer.json()["code"]]).toEqual([415, "unsupported-media-type"]);
+  });
+
+  test("a compressed body: 415, since its size would not be known", async () => {
+    const answer = await send(gzipSync('{"topic":"a","data":1}'), { "content-encoding": "gzip" });
     expect([answer.status, answer.json()["code"]]).toEqual([415, "unsupported-media-type"]);
   });
 

@@ -158,4 +158,34 @@ describe("SSE alone", () => {
     for (const line of rest.join("\r\n\r\n").split(/\r?\n/)) expect(line).toMatch(/^(|:.*|(id|data|retry):.*)$/);
     connection.cut();
   });
+
+  test("a stream asked for behind another request on the same connection is refused in its turn", async () => {
+    const topic = freshTopic();
+    const after = (await gateway.current.get(`/realtime/events?topic=${topic}`)).json()["cursor"] as string;
+    const connection = await RawConnection.open(gateway.current.url);
+    const get = (query: string, accept: string): string =>
+      `GET /realtime/events?topic=${topic}${query} HTTP/1.1\r\nHost: a\r\nAccept: ${accept}\r\n\r\n`;
+    connection.send(get(`&after=${after}&wait=20`, "*/*") + get(`&after=${after}`, "text/event-stream"));
+    await gateway.current.untilConnections("long-polling", 1);
+    await gateway.current.publisher.publish({ topic, data: "first" });
+    const received = await connection.until("both answers", (text) => text.includes('"code":"bad-request"'));
+    const [page, refusal, ...rest] = received.split(/(?=HTTP\/1\.1 )/);
+    expect(rest).toEqual([]);
+    expect(page).toMatch(/^HTTP\/1\.1 200 [^]*"data":"first"[^]*\}$/);
+    expect(refusal).toMatch(/^HTTP\/1\.1 400 [^]*application\/problem\+json/);
+    connection.cut();
+    await gateway.current.untilConnections("sse", 0);
+  });
+
+  test("a stream that is behind one that never ends frees its place when the client goes", async () => {
+    const connection = await RawConnection.open(gateway.current.url);
+    const get = `GET /realtime/events?topic=${freshTopic()} HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n`;
+    connection.send(get + get);
+    await connection.until("the stream", (text) => text.includes("\nid"));
+    connection.cut();
+    await gateway.current.untilConnections("sse", 0);
+    const reader = await connect({ topics: ["a"] });
+    await gateway.current.untilConnections("sse", 1);
+    reader.cut();
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { dataOf } from "../support/event-json.ts";
+import { dataOf, upTo } from "../support/event-json.ts";
 import { useGateway } from "./use.ts";
 import { guarded, openTopic, useWebSocket } from "./use-websocket.ts";
 
@@ -127,5 +127,55 @@ describe("WebSocket: subscribe and unsubscribe", () => {
     reader.send({ op: "unsubscribe", topics: [topics[0] as string] });
     reader.send({ op: "subscribe", ref: 4, topics: ["open/one-more"] });
     await reader.op("subscribed", 4);
+  });
+
+  test("a topic that is live is replayed without what was delivered already", async () => {
+    const topic = openTopic();
+    await gateway.current.publisher.publish({ topic, data: 1 }, { topic, data: 2 });
+    const reader = await connect(gateway, { topics: [topic] });
+    await gateway.current.publisher.publish({ topic, data: 3 });
+    await reader.inbox.take(1);
+    reader.send({ op: "subscribe", ref: 1, topics: [topic], after: "earliest" });
+    await reader.op("live", 1);
+    await gateway.current.publisher.publish({ topic, data: 4 });
+    await reader.inbox.take(4);
+    reader.send({ op: "subscribe", ref: 2, topics: [topic], last: 3 });
+    await reader.op("live", 2);
+    expect(dataOf(reader.inbox.events)).toEqual([3, 1, 2, 4]);
+  });
+
+  test("unsubscribe ends a replay too", async () => {
+    const [long, short] = [openTopic(), openTopic()];
+    const filling = "x".repeat(10_000);
+    for (let round = 0; round < 20; round += 1) {
+      await gateway.current.publisher.publish(...upTo(1, 100).map(() => ({ topic: long, data: filling })));
+    }
+    const reader = await connect(gateway);
+    reader.pause();
+    reader.send({ op: "subscribe", ref: 1, topics: [long], after: "earliest" });
+    reader.send({ op: "unsubscribe", ref: 2, topics: [long] });
+    reader.send({ op: "subscribe", ref: 3, topics: [short] });
+    reader.resume();
+    await reader.op("unsubscribed", 2);
+    const had = reader.inbox.events.length;
+    await reader.op("subscribed", 3);
+    await gateway.current.publisher.publish({ topic: long, data: 0 }, { topic: short, data: "end" });
+    await reader.inbox.until("the end", () => reader.messages.at(-1)?.includes('"end"') === true);
+    // Nothing of it comes behind the answer; and what came before is less than there was.
+    expect(reader.inbox.events.length).toBe(had + 1);
+    expect(had).toBeLessThan(2000);
+  });
+
+  test("a topic that was unsubscribed from goes on where it was left, by its cursor", async () => {
+    const topic = openTopic();
+    const reader = await connect(gateway, { topics: [topic] });
+    const [left] = await gateway.current.publisher.publish({ topic, data: 1 });
+    await reader.inbox.take(1);
+    reader.send({ op: "unsubscribe", ref: 1, topics: [topic] });
+    await reader.op("unsubscribed", 1);
+    await gateway.current.publisher.publish({ topic, data: 2 });
+    reader.send({ op: "subscribe", ref: 2, topics: [topic], after: left?.cursor });
+    await reader.op("live", 2);
+    expect(dataOf(reader.inbox.events)).toEqual([1, 2]);
   });
 });

@@ -75,5 +75,19 @@ export function drainCases(driver: ReaderDriver): void {
       holding.cut();
       await draining;
     });
+
+    test("a reader that has stopped reading does not hold it up beyond its time-out", async () => {
+      const gateway = await own(TestGateway.start({ drain: { spread: "100ms", timeout: "2s" } }));
+      const topic = freshTopic();
+      const reader = await connect(gateway, { topics: [topic] });
+      reader.pause();
+      const data = "x".repeat(200_000);
+      for (let count = 0; count < 10; count += 1) {
+        await gateway.publisher.publish(...Array.from({ length: 10 }, () => ({ topic, data })));
+      }
+      await gateway.gateway.drain();
+      await expect(fetch(`${gateway.url}/realtime/events?topic=a`)).rejects.toThrow("fetch failed");
+      reader.resume();
+    });
   });
 }
