@@ -68,6 +68,7 @@ export interface Gateway {
   readonly origin: string;
   readonly port: number;
   readonly bus: Bus;
+  readonly log: MemoryLog;
   readonly seats: Seats;
   readonly fastify: FastifyInstance;
   readonly refused: readonly string[];
@@ -129,6 +130,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     origin: `http://127.0.0.1:${port}`,
     port,
     bus,
+    log,
     seats,
     fastify,
     refused,
