@@ -102,7 +102,7 @@ export class SqliteLog implements EventLog {
 
   async read({ interest, after, limit, limitBytes }: ReadQuery): Promise<Page> {
     const walk = { interest, isForward: true, from: after, limit, limitBytes };
-    const { events, walked } = await this.#reader.walk(walk);
+    const { events, walked } = await this.#reader.walk(walk, this.#newest);
     const gapUntil = walked.hasGap ? walked.trimmedThrough : null;
     return { events, position: walked.reached, isCaughtUp: walked.isEnd, gapUntil };
   }
@@ -116,7 +116,7 @@ export class SqliteLog implements EventLog {
       const walk = { interest, isForward: false, from, limit, limitBytes: Number.POSITIVE_INFINITY };
       // Each page begins where the one before it ended.
       // oxlint-disable-next-line no-await-in-loop
-      const { events, walked } = await this.#reader.walk(walk);
+      const { events, walked } = await this.#reader.walk(walk, this.#newest);
       newestFirst.push(...events);
       from = walked.reached;
       isEnd = walked.isEnd;
