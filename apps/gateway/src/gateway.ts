@@ -22,6 +22,7 @@ import { createRegistry, type GatewayRegistry } from "./metrics/gateway-registry
 import { logFolder } from "./metrics/log-figures.ts";
 import { openLog } from "./open-log.ts";
 import { createTransports } from "./transports.ts";
+import { UnusedConnections } from "./unused-connections.ts";
 import { version } from "./version.ts";
 
 /** What {@link startGateway} takes. */
@@ -54,6 +55,8 @@ export interface Gateway {
 /** Kept back of `drain.timeout` for closing what is left. */
 const CLOSING_MS = 1000;
 const RETRY_AFTER_SECONDS = 5;
+/** How long a drain waits for the head of a request on a connection that was opened before it. */
+const HEAD_GRACE_MS = 500;
 
 /**
  * Starts a gateway.
@@ -98,6 +101,7 @@ class RunningGateway implements Gateway {
   readonly #transports: readonly HttpTransport[];
   readonly #registry: GatewayRegistry;
   readonly #servers: { public: FastifyInstance | null; admin: FastifyInstance | null } = { public: null, admin: null };
+  #unused: UnusedConnections | null = null;
   #config: Config;
   #restartKeys: readonly string[] = [];
   #phase: Phase = "ready";
@@ -174,7 +178,10 @@ class RunningGateway implements Gateway {
       logger,
       meter,
     });
-    server.addHook("onRequest", (_request, _reply, done) => {
+    const unused = new UnusedConnections(server.server);
+    this.#unused = unused;
+    server.addHook("onRequest", (request, _reply, done) => {
+      unused.used(request.raw.socket);
       if (this.#phase === "ready") return done();
       // On a connection that was open before the listener was closed.
       meter.refused("http", "draining");
@@ -229,6 +236,7 @@ class RunningGateway implements Gateway {
     const deadline = new AbortController();
     const cancel = clock.after(Math.max(timeoutMs - CLOSING_MS, timeoutMs / 2), () => deadline.abort());
     const isIdle = stopListening(this.#servers.public);
+    clock.after(HEAD_GRACE_MS, () => this.#unused?.destroy());
     const reason = CLOSE_REASONS.draining;
     await Promise.all(this.#transports.map((transport) => transport.drain(reason, spreadMs, deadline.signal)));
     // What is still being answered is short: publications on their way to the disk, pages.

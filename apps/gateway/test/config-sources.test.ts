@@ -91,6 +91,7 @@ describe("defaults", () => {
       access: { ...expected.access, public: ["**"] },
       transports: {
         ...expected.transports,
+        comet: true,
         restHooks: {
           ...expected.transports.restHooks,
           canUseHttp: true,

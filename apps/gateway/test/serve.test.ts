@@ -61,7 +61,10 @@ describe("starting", () => {
     const settings = ["public.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "log.kind=memory"];
     const process = bench.start(["dev", ...settings.flatMap((setting) => ["--set", setting])]);
     const ready = await process.until("readiness", () => process.json.find(({ msg }) => msg === "ready"));
-    expect(await status(`${String(ready["public"])}/realtime/events?topic=**`)).toBe(200);
+    const url = `${String(ready["public"])}/realtime/events?topic=**`;
+    expect(await status(url)).toBe(200);
+    // All transports are on, comet among them.
+    expect(await status(`${url}&callback=show`)).toBe(200);
   });
 });
 
@@ -118,6 +121,23 @@ describe("SIGTERM", () => {
     const { code } = await gateway.process.ended;
     socket.destroy();
     expect(code).toBe(0);
+  });
+
+  test("connections on which nobody asks for anything are not waited for", async () => {
+    await bench.configure({ log: { kind: "memory" }, drain: { spread: "100ms", timeout: "60s" } });
+    const gateway = await bench.serve();
+    const { port } = new URL(gateway.url);
+    const sockets = ["", "GET /realtime/ev"].map((bytes) => {
+      const socket = connect(Number(port), "127.0.0.1");
+      socket.on("error", () => undefined);
+      if (bytes !== "") socket.write(bytes);
+      return socket;
+    });
+    await Promise.all(sockets.map((socket) => once(socket, "connect")));
+    gateway.process.kill("SIGTERM");
+    // Far below drain.timeout, which is longer than a test may take.
+    expect((await gateway.process.ended).code).toBe(0);
+    for (const socket of sockets) socket.destroy();
   });
 
   test("a second SIGINT stops it at once", async () => {

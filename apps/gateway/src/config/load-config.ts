@@ -38,7 +38,7 @@ export type LoadResult =
 /** What `dev` sets under everything else. */
 export const devDefaults: Readonly<Record<string, unknown>> = deepFreeze({
   access: { public: ["**"] },
-  transports: { "rest-hooks": { http: true, allow: [{ cidr: "127.0.0.0/8" }, { cidr: "::1" }] } },
+  transports: { comet: true, "rest-hooks": { http: true, allow: [{ cidr: "127.0.0.0/8" }, { cidr: "::1" }] } },
 });
 
 /** The configuration where nothing is set. `serve` wants a source of grants beside it. */
