@@ -9,15 +9,26 @@ import {
   type Guard,
   isGranted,
   type Logger,
-  NO_GRANTS,
   type Principal,
   SluiceError,
   systemClock,
 } from "@sluice/core";
 import { type AccessOptions, type AccessRules, resolveJwt } from "./access-options.ts";
-import type { GrantSource } from "./grant-source.ts";
-import { type Judgement, LiveReaders } from "./live-readers.ts";
+import {
+  type Asker,
+  askerByOthers,
+  askerBySite,
+  askerByToken,
+  isAnonymous,
+  NOBODY,
+  present,
+  SOMEBODY,
+  toAsker,
+} from "./asker.ts";
+import { type Judgement, type LiveReader, LiveReaders } from "./live-readers.ts";
 import { RemoteKeySet } from "./remote-key-set.ts";
+import { Rounds } from "./rounds.ts";
+import { Sources } from "./sources.ts";
 import { findToken, type FoundToken } from "./token-location.ts";
 import { TokenVerifier } from "./token-verifier.ts";
 
@@ -25,21 +36,8 @@ import { TokenVerifier } from "./token-verifier.ts";
 interface Rules {
   readonly public: readonly Filter[];
   readonly tokens: TokenVerifier | null;
-  readonly sources: readonly GrantSource[];
+  readonly sources: Sources;
 }
-
-const NOTHING: Credentials = Object.freeze({});
-
-// Most readers of public topics are one of these two: they cost no memory of their own.
-const NOBODY: Principal = Object.freeze({
-  subject: null,
-  grants: NO_GRANTS,
-  expiresAtMs: null,
-  hasCredentials: false,
-  isByCookie: false,
-  credentials: NOTHING,
-});
-const SOMEBODY: Principal = Object.freeze({ ...NOBODY, hasCredentials: true });
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -48,6 +46,9 @@ const SETTLING_MS = 60_000;
 
 /** The least bytes of a secret that RFC 7518 §3.2 allows for HS256. */
 const SECRET_MIN_BYTES = 32;
+
+/** How many askers without credentials are kept, one for each site that clients name. */
+const MAX_SITES = 64;
 
 /**
  * Public filters, tokens and further sources behind core's {@link Access}. Made by {@link createAccess}.
@@ -59,7 +60,10 @@ export class GatewayAccess implements Access {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #readers: LiveReaders;
+  readonly #rounds: Rounds<LiveReader>;
+  readonly #bySite = new Map<string, Asker>();
   #rules: Rules;
+  #unfollow: () => void = () => {};
   #judgedAtMs = -Infinity;
 
   /** @throws {AccessOptionsError} */
@@ -67,7 +71,9 @@ export class GatewayAccess implements Access {
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silent;
     this.#readers = new LiveReaders(this.#clock, this.#logger, (principal, filters) => this.#judge(principal, filters));
+    this.#rounds = new Rounds(this.#clock, this.#readers.all, (reader) => this.#look(reader));
     this.#rules = this.#resolve(options, null);
+    this.#followSources();
   }
 
   /** How many live readers are watched over. */
@@ -81,15 +87,13 @@ export class GatewayAccess implements Access {
     if (tokens === null || found === undefined) return this.#withoutToken(credentials);
     const verdict = await tokens.verify(found.text);
     if (verdict.kind === "valid") {
-      return {
-        ...verdict.token,
-        hasCredentials: true,
-        isByCookie: found.by === "cookie",
-        credentials: sources.length > 0 ? credentials : brought(credentials, found, tokens.cookie),
-      };
+      if (!sources.isEmpty) return askerByToken(verdict.token, found, credentials);
+      const isByCookie = found.by === "cookie";
+      const kept = brought(credentials, found, tokens.cookie);
+      return { ...NOBODY, ...verdict.token, hasCredentials: true, isByCookie, credentials: kept };
     }
     // With the app as a source, a Bearer that is none of ours is the app's to judge.
-    const isForSources = verdict.kind === "foreign" && found.by === "bearer" && sources.length > 0;
+    const isForSources = verdict.kind === "foreign" && found.by === "bearer" && !sources.isEmpty;
     if (isForSources) return this.#withoutToken(credentials);
     throw new SluiceError("unauthorized", `The token is not good: ${verdict.detail}.`);
   }
@@ -98,8 +102,9 @@ export class GatewayAccess implements Access {
     if (principal.expiresAtMs !== null && principal.expiresAtMs <= this.#clock.now()) {
       throw new SluiceError("unauthorized", "The token is not good: it has expired.");
     }
-    const open = filters.filter((filter) => !this.#isPlainlyGranted(principal, action, filter));
-    const refusals = await Promise.all(open.map((filter) => this.#askSources(principal, action, filter)));
+    const asker = toAsker(principal);
+    const open = filters.filter((filter) => !this.#isPlainlyGranted(asker, action, filter));
+    const refusals = await Promise.all(open.map((filter) => this.#rules.sources.ask(asker, action, filter)));
     for (const refusal of refusals) if (refusal !== undefined) throw refusal;
   }
 
@@ -109,18 +114,24 @@ export class GatewayAccess implements Access {
     if (this.#clock.monotonic() - this.#judgedAtMs < SETTLING_MS) {
       queueMicrotask(() => void this.#readers.judge(reader));
     }
+    if (this.#rules.sources.showEveryMs !== null) {
+      // A source may have changed its mind since it let the reader in, and before it knew of it.
+      queueMicrotask(() => this.#look(reader));
+      this.#rounds.wake();
+    }
     return reader;
   }
 
   /**
    * Puts new rules in force, fetches the JWKS again, and ends the live readers that are refused now: `token-expired` or
-   * `grant-revoked`. A reader for whom that can't be told (the keys can't be fetched, say) stays. Resolves when all have
-   * been looked at.
+   * `grant-revoked`. A reader for whom that can't be told (the keys can't be fetched, say) stays, unless a source's rule
+   * is another. Resolves when all have been looked at.
    * @throws {AccessOptionsError} and the old rules stay in force
    */
   async reload(rules: AccessRules): Promise<void> {
     const former = this.#rules;
     this.#rules = this.#resolve(rules, former);
+    this.#followSources();
     const keys = this.#rules.tokens?.remote ?? null;
     const formerKeys = former.tokens?.remote ?? null;
     if (formerKeys !== keys) formerKeys?.close();
@@ -130,6 +141,8 @@ export class GatewayAccess implements Access {
 
   /** Forgets all readers without ending them, and stops what runs. */
   close(): void {
+    this.#unfollow();
+    this.#rounds.stop();
     this.#readers.close();
     this.#rules.tokens?.remote?.close();
   }
@@ -138,8 +151,15 @@ export class GatewayAccess implements Access {
     return Object.freeze({
       public: [...rules.public],
       tokens: rules.jwt === null ? null : this.#verifier(rules.jwt, former?.tokens?.remote ?? null),
-      sources: [...(rules.sources ?? [])],
+      sources: new Sources(rules.sources ?? []),
     });
+  }
+
+  #followSources(): void {
+    this.#unfollow();
+    const { sources } = this.#rules;
+    this.#unfollow = sources.follow((credentials, topic) => this.#taken(credentials, topic));
+    this.#rounds.setPeriod(sources.showEveryMs);
   }
 
   #verifier(options: NonNullable<AccessRules["jwt"]>, former: RemoteKeySet | null): TokenVerifier {
@@ -162,30 +182,30 @@ export class GatewayAccess implements Access {
   }
 
   /** Without a token that is ours. What no source could use is not kept. */
-  #withoutToken(credentials: Credentials): Principal {
+  #withoutToken(credentials: Credentials): Asker {
     const { tokens, sources } = this.#rules;
-    const isAsked = sources.length > 0;
-    const hasCookie = isAsked && isPresent(credentials.cookie);
-    const hasToken = tokens === null && isPresent(credentials.accessToken);
-    const hasCredentials = isPresent(credentials.authorization) || hasToken || hasCookie;
-    if (!hasCredentials) return NOBODY;
-    if (!isAsked) return SOMEBODY;
-    return { ...SOMEBODY, isByCookie: hasCookie && !isPresent(credentials.authorization), credentials };
+    const hasToken = tokens === null && present(credentials.accessToken) !== undefined;
+    const hasAuthorization = present(credentials.authorization) !== undefined;
+    if (sources.isEmpty) return hasToken || hasAuthorization ? SOMEBODY : NOBODY;
+    return askerByOthers(credentials) ?? this.#withoutCredentials(credentials.site, hasToken);
+  }
+
+  /** All readers of a site who bring nothing share one principal. */
+  #withoutCredentials(site: string | undefined, hasToken: boolean): Asker {
+    if (site === undefined || hasToken) return hasToken ? askerBySite(site, true) : NOBODY;
+    let asker = this.#bySite.get(site);
+    if (asker === undefined) {
+      asker = askerBySite(site, false);
+      // Names that clients make up must not fill it for ever.
+      if (this.#bySite.size >= MAX_SITES) this.#bySite.clear();
+      this.#bySite.set(site, asker);
+    }
+    return asker;
   }
 
   #isPlainlyGranted(principal: Principal, action: Action, filter: Filter): boolean {
     if (action === "read" && isGranted(this.#rules.public, filter)) return true;
     return isGranted(principal.grants[action], filter);
-  }
-
-  async #askSources(principal: Principal, action: Action, filter: Filter): Promise<SluiceError | undefined> {
-    let refusal: SluiceError | undefined;
-    for (const source of this.#rules.sources) {
-      const verdict = await source.ask(principal, action, filter);
-      if (verdict === "granted") return undefined;
-      if (verdict !== "silent") refusal ??= verdict;
-    }
-    return refusal ?? refused(principal, filter);
   }
 
   #judgeAll(): Promise<void> {
@@ -194,24 +214,59 @@ export class GatewayAccess implements Access {
   }
 
   #judge(principal: Principal, filters: readonly Filter[]): Judgement | Promise<Judgement> {
-    const isNobody = principal === NOBODY || principal === SOMEBODY;
-    if (isNobody && filters.every((filter) => this.#isPlainlyGranted(principal, "read", filter))) return { principal };
-    return this.#judgeAnew(principal, filters);
+    const isPlain =
+      isAnonymous(principal) && filters.every((filter) => this.#isPlainlyGranted(principal, "read", filter));
+    return isPlain ? { principal } : this.#judgeAnew(principal, filters);
   }
 
   async #judgeAnew(principal: Principal, filters: readonly Filter[]): Promise<Judgement> {
     try {
       const renewed = await this.identify(principal.credentials);
-      await this.check(renewed, "read", filters);
+      await this.#checkLive(toAsker(renewed), filters);
       return { principal: isSamePrincipal(principal, renewed) ? principal : renewed };
     } catch (error) {
       if (!(error instanceof SluiceError)) {
         this.#logger.error({ reason: String(error) }, "a live reader can't be judged");
         return { reason: CLOSE_REASONS.internal };
       }
-      if (error.code === "app-unavailable" || error.code === "keys-unavailable") return { principal };
+      if (this.#mayStay(error)) return { principal };
       const isExpired = principal.expiresAtMs !== null && principal.expiresAtMs <= this.#clock.now();
-      return { reason: CLOSE_REASONS[isExpired ? "token-expired" : "grant-revoked"] };
+      return { reason: isExpired ? CLOSE_REASONS["token-expired"] : reasonOf(error) };
+    }
+  }
+
+  /** Like `check`, but sources that watch over the reader needn't ask again. */
+  async #checkLive(asker: Asker, filters: readonly Filter[]): Promise<void> {
+    const unknown: Filter[] = [];
+    for (const filter of filters) {
+      if (this.#isPlainlyGranted(asker, "read", filter)) continue;
+      const refusal = this.#rules.sources.show(asker, filter);
+      if (refusal === null) unknown.push(filter);
+      else if (refusal !== undefined) throw refusal;
+    }
+    await this.check(asker, "read", unknown);
+  }
+
+  /** Whether a live reader stays although it can't be told whether it may. */
+  #mayStay({ code }: SluiceError): boolean {
+    return code === "keys-unavailable" || (code === "app-unavailable" && !this.#rules.sources.endsWhenUnavailable);
+  }
+
+  /** Ends a live reader that may not stay, as far as that is known. */
+  #look(reader: LiveReader): void {
+    if (!this.#readers.all.has(reader)) return;
+    const asker = toAsker(reader.principal);
+    for (const filter of reader.filters()) {
+      if (this.#isPlainlyGranted(asker, "read", filter)) continue;
+      const refusal = this.#rules.sources.show(asker, filter);
+      if (refusal instanceof SluiceError) return this.#readers.end(reader, reasonOf(refusal));
+    }
+  }
+
+  /** A source has taken a topic from these credentials. */
+  #taken(credentials: string, topic: string): void {
+    for (const reader of this.#readers.withForeign(credentials)) {
+      if (reader.filters().some(({ text }) => text === topic)) this.#look(reader);
     }
   }
 }
@@ -222,10 +277,6 @@ export class GatewayAccess implements Access {
  */
 export function createAccess(options: AccessOptions): GatewayAccess {
   return new GatewayAccess(options);
-}
-
-function isPresent(text: string | undefined): boolean {
-  return text !== undefined && text !== "";
 }
 
 /** Only what brought the token: a reader's whole `Cookie` header, kept as long as it reads, would add up. */
@@ -240,8 +291,6 @@ function isSamePrincipal(one: Principal, other: Principal): boolean {
   return one.subject === other.subject && one.grants === other.grants && one.expiresAtMs === other.expiresAtMs;
 }
 
-function refused(principal: Principal, filter: Filter): SluiceError {
-  if (!principal.hasCredentials) return new SluiceError("unauthorized", "Credentials are needed for that.");
-  const hint = filter.isPattern ? " A pattern is granted only if one grant covers all that it can match." : "";
-  return new SluiceError("forbidden", `These credentials do not grant that.${hint}`);
+function reasonOf({ code }: SluiceError): CloseReason {
+  return CLOSE_REASONS[code === "app-unavailable" ? code : "grant-revoked"];
 }

@@ -7,6 +7,7 @@ import {
   type Logger,
   type Principal,
 } from "@sluice/core";
+import { toAsker } from "./asker.ts";
 import { type Deadline, Deadlines } from "./deadlines.ts";
 
 /** What becomes of a live reader by the rules of now: it goes on as `principal`, or it ends for a reason. */
@@ -18,10 +19,14 @@ export type Judge = (principal: Principal, filters: readonly Filter[]) => Judgem
 /** How many readers are judged side by side. */
 const BATCH = 64;
 
+const NONE: ReadonlySet<LiveReader> = new Set();
+
 /** The readers whose connections are open: ends each when its token does, or when the rules no longer let it be. */
 export class LiveReaders {
   readonly #deadlines: Deadlines;
   readonly #readers = new Set<LiveReader>();
+  /** Those who brought something that is not ours, by what that is. */
+  readonly #byForeign = new Map<string, Set<LiveReader>>();
   readonly #logger: Logger;
   readonly #judge: Judge;
 
@@ -36,10 +41,20 @@ export class LiveReaders {
     return this.#readers.size;
   }
 
+  /** Those of now, as they come and go. */
+  get all(): ReadonlySet<LiveReader> {
+    return this.#readers;
+  }
+
+  /** Those with these foreign credentials; for the key of none that is everybody, with or without. */
+  withForeign(key: string): ReadonlySet<LiveReader> {
+    return key === "" ? this.#readers : (this.#byForeign.get(key) ?? NONE);
+  }
+
   add(principal: Principal, filters: () => readonly Filter[], onEnd: (reason: CloseReason) => void): LiveReader {
     const reader = new LiveReader(this, principal, filters, onEnd);
     this.#readers.add(reader);
-    if (principal.expiresAtMs !== null) this.#deadlines.add(reader);
+    this.#file(reader);
     return reader;
   }
 
@@ -71,14 +86,14 @@ export class LiveReaders {
   /** Lets the reader go on as somebody else. */
   adopt(reader: LiveReader, principal: Principal): void {
     if (!this.#readers.has(reader)) return;
-    if (reader.principal.expiresAtMs !== null) this.#deadlines.remove(reader);
+    this.#unfile(reader);
     reader.principal = principal;
-    if (principal.expiresAtMs !== null) this.#deadlines.add(reader);
+    this.#file(reader);
   }
 
   /** Forgets the reader; whether it was there. */
   remove(reader: LiveReader): boolean {
-    if (reader.principal.expiresAtMs !== null) this.#deadlines.remove(reader);
+    this.#unfile(reader);
     return this.#readers.delete(reader);
   }
 
@@ -95,7 +110,26 @@ export class LiveReaders {
   /** Forgets all readers without ending them. */
   close(): void {
     this.#readers.clear();
+    this.#byForeign.clear();
     this.#deadlines.close();
+  }
+
+  #file(reader: LiveReader): void {
+    const { principal } = reader;
+    if (principal.expiresAtMs !== null) this.#deadlines.add(reader);
+    const { key } = toAsker(principal).foreign;
+    if (key === "") return;
+    const peers = this.#byForeign.get(key);
+    if (peers === undefined) this.#byForeign.set(key, new Set([reader]));
+    else peers.add(reader);
+  }
+
+  #unfile(reader: LiveReader): void {
+    const { principal } = reader;
+    if (principal.expiresAtMs !== null) this.#deadlines.remove(reader);
+    const { key } = toAsker(principal).foreign;
+    const peers = this.#byForeign.get(key);
+    if (peers?.delete(reader) === true && peers.size === 0) this.#byForeign.delete(key);
   }
 
   #carryOut(reader: LiveReader, judged: Principal, judgement: Judgement): void {

@@ -1,18 +1,18 @@
-import { type Credentials, type Principal, SluiceError } from "@sluice/core";
+import { type Credentials, SluiceError } from "@sluice/core";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { GrantSource, GrantVerdict } from "../src/index.ts";
+import type { Asker, GrantSource, GrantVerdict } from "../src/index.ts";
 import { accessWith, bearer, filters, mayRead, until } from "./support/access.ts";
 import { forge, READS, SECRET, sign } from "./support/tokens.ts";
 
 let asked: string[];
-let seen: Principal[];
+let seen: Asker[];
 let verdicts: Map<string, GrantVerdict | Error>;
 
 /** Grants by a table, at once or a turn later. */
 const source: GrantSource = {
-  ask(principal, action, filter) {
+  ask(asker, action, filter) {
     asked.push(`${action} ${filter.text}`);
-    seen.push(principal);
+    seen.push(asker);
     const verdict = verdicts.get(filter.text) ?? "silent";
     if (verdict === "granted") return verdict;
     return new Promise((resolve, reject) => {
@@ -71,18 +71,56 @@ describe("a further source", () => {
   test.each<[string, Credentials, boolean]>([
     ["an opaque Bearer", bearer("opaque"), false],
     ["a JWT of another issuer", bearer(forge({ alg: "HS256" }, READS, "another")), false],
-    ["another scheme", { authorization: "Basic Zm9v" }, false],
+    ["a scheme of the app's own", { authorization: "Token Zm9v" }, false],
     ["a cookie", { cookie: "session=1" }, true],
-    ["both", { authorization: "Basic Zm9v", cookie: "session=1" }, false],
+    ["a Bearer and a cookie", { authorization: "Bearer opaque", cookie: "session=1" }, false],
+    ["what a browser sends by itself", { authorization: "Basic Zm9v" }, true],
+    ["the same and a cookie", { authorization: "Basic Zm9v", cookie: "session=1" }, true],
   ])("finds all that came: %s", async (_, credentials, isByCookie) => {
-    expect(await mayRead(access(), credentials, "pages/1")).toBe("granted");
-    expect(seen[0]).toMatchObject({ subject: null, hasCredentials: true, isByCookie, credentials });
+    const came = { ...credentials, site: "https://shop.example.org" };
+    expect(await mayRead(access(), came, "pages/1")).toBe("granted");
+    expect(seen[0]).toMatchObject({ subject: null, hasCredentials: true, isByCookie, credentials: came });
+    expect(seen[0]?.foreign).toEqual({ authorization: undefined, cookie: undefined, ...came });
   });
 
-  test("finds the cookies beside a token of ours", async () => {
-    const credentials = { authorization: `Bearer ${await sign(READS)}`, cookie: "session=1" };
+  test("finds nothing that is not there, and who brings nothing shares what stands for them", async () => {
+    const gateway = access();
+    const [one, two, other] = await Promise.all(
+      ["http://a", "http://a", "http://b"].map((site) => gateway.identify({ authorization: "", cookie: "", site })),
+    );
+    expect(one).toBe(two);
+    expect(one).not.toBe(other);
+    expect(one).toMatchObject({ hasCredentials: false, isByCookie: false, foreign: { site: "http://a", key: "" } });
+  });
+
+  test("finds the cookies beside a token of ours, and not the token", async () => {
+    const text = await sign(READS);
+    const [cookie, site] = ["session=1", "http://a"];
+    const byBearer = { authorization: `Bearer ${text}`, cookie, site };
+    expect(await mayRead(access(), byBearer, "pages/1")).toBe("granted");
+    expect(seen[0]).toMatchObject({ subject: "ann", isByCookie: false, credentials: byBearer });
+    expect(seen[0]?.foreign).toEqual({ authorization: undefined, cookie, site });
+    const byCookie = { authorization: "Basic Zm9v", cookie: `session=1; auth=${text}`, site };
+    expect(await mayRead(access({ secret: SECRET, cookie: "auth" }), byCookie, "pages/1")).toBe("granted");
+    expect(seen[1]).toMatchObject({ subject: "ann", isByCookie: true, credentials: byCookie });
+    expect(seen[1]?.foreign).toEqual(byCookie);
+  });
+
+  test("finds no cookie beside a token in the query: any page can put one there, and the cookie comes by itself", async () => {
+    const accessToken = await sign(READS);
+    const credentials = { accessToken, cookie: "session=1", site: "http://a" };
     expect(await mayRead(access(), credentials, "pages/1")).toBe("granted");
-    expect(seen[0]).toMatchObject({ subject: "ann", isByCookie: false, credentials });
+    expect(seen[0]).toMatchObject({ subject: "ann", isByCookie: false });
+    expect(seen[0]?.credentials).toEqual({ accessToken, site: "http://a" });
+    expect(seen[0]?.foreign).toEqual({ authorization: undefined, cookie: undefined, site: "http://a" });
+  });
+
+  test("never finds a token of the query", async () => {
+    const gateway = access(null);
+    expect(await mayRead(gateway, { accessToken: "opaque", site: "http://a" }, "pages/1")).toBe("granted");
+    expect(await mayRead(gateway, { accessToken: "opaque", cookie: "session=1" }, "pages/1")).toBe("granted");
+    expect(JSON.stringify(seen)).not.toContain("opaque");
+    expect(seen.map(({ hasCredentials }) => hasCredentials)).toEqual([true, true]);
   });
 
   test("does not save a token of ours that is no longer good, nor one that only we could have given", async () => {

@@ -18,6 +18,11 @@ export interface Credentials {
   readonly cookie?: string | undefined;
   /** `access_token` of the query. */
   readonly accessToken?: string | undefined;
+  /**
+   * Scheme and host by which the client says to have reached the gateway: `https://shop.example.org`. It proves nothing;
+   * it is for a source that asks somebody else in the client's name.
+   */
+  readonly site?: string | undefined;
 }
 
 /** Who asks, as far as the gateway could tell. */
@@ -29,7 +34,10 @@ export interface Principal {
   readonly expiresAtMs: number | null;
   /** Whether any credentials came: tells 401 from 403. */
   readonly hasCredentials: boolean;
-  /** Whether what authorises is a cookie: then browsers' requests must come from an allowed origin. */
+  /**
+   * Whether what authorises is a cookie, or something else that browsers send along by themselves (`Basic`): then their
+   * requests must come from an allowed origin.
+   */
   readonly isByCookie: boolean;
   /** What came, for an access source that asks again later. Never logged. */
   readonly credentials: Credentials;
