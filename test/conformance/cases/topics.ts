@@ -46,7 +46,13 @@ export function topicCases(driver: ReaderDriver): void {
       const end = freshTopic();
       await gateway.current.publisher.publish({ topic: end, data: 1 });
       await reader.inbox.until("the end", () => topicsOf(reader.inbox.events).includes(end));
-      expect(topicsOf(reader.inbox.events).filter((topic) => topic.startsWith("$sys"))).toEqual([]);
+      const late = await connect(gateway.current, { topics, after: "earliest" });
+      await late.inbox.until("the end", () => topicsOf(late.inbox.events).includes(end));
+      const newest = await connect(gateway.current, { topics, last: 2 });
+      await newest.inbox.take(2);
+      for (const { inbox } of [reader, late, newest]) {
+        expect(topicsOf(inbox.events).filter((topic) => topic.startsWith("$sys"))).toEqual([]);
+      }
       expect(topicsOf(await operator.inbox.take(1))).toEqual(["$sys/test"]);
       expect((await driver.refusal({ url: gateway.current.url, topics: ["$sys/**"] })).status).toBe(401);
       expect((await driver.refusal({ url: gateway.current.url, topics: ["$sys/test"] })).status).toBe(401);
