@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { AppAgent } from "./app-socket.ts";
 import type { HeaderList } from "./header-list.ts";
 
 /** The app behind the gateway. */
@@ -66,7 +67,7 @@ export class App {
       path,
       // Flat, as on the wire: Node takes it as it is, and adds nothing but Connection.
       headers,
-      agent: alone === undefined ? agent : false,
+      agent: alone === undefined ? agent : this.#createAgent(0),
       maxHeaderSize: MAX_HEADER_BYTES,
       // Never for those that are kept: one whose end was not noticed would be used again.
       allowHalfOpen: alone === "half-open",
@@ -84,8 +85,9 @@ export class App {
     this.#agentForChanges.destroy();
   }
 
+  /** @param idleMs 0: for one request */
   #createAgent(idleMs: number): HttpAgent {
-    const options = { keepAlive: true, timeout: idleMs, maxFreeSockets: MAX_IDLE_CONNECTIONS, scheduling: "lifo" as const };
-    return this.#url.protocol === "https:" ? new HttpsAgent(options) : new HttpAgent(options);
+    const options = { keepAlive: idleMs > 0, timeout: idleMs, maxFreeSockets: MAX_IDLE_CONNECTIONS, scheduling: "lifo" as const };
+    return this.#url.protocol === "https:" ? new HttpsAgent(options) : new AppAgent(options);
   }
 }
