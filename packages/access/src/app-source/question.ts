@@ -34,7 +34,8 @@ export function tell(verdict: Verdict, asker: Asker): GrantVerdict {
       return new SluiceError("not-found", "The app knows nothing at this address.");
     case "other":
       return refusal(asker.hasCredentials ? "forbidden" : "unauthorized");
-    default:
+    case "unauthorized":
+    case "forbidden":
       return refusal(verdict);
   }
 }
