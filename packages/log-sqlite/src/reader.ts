@@ -7,14 +7,20 @@ import type { Walk, Walked } from "./messages.ts";
 import { blockOf, endOfBlock } from "./schema.ts";
 import { TrimmedLanes } from "./trimmed-lanes.ts";
 
-/** Events that are looked at before the lanes of an interest are; enough where much matches. */
-const SHORT_SCAN = 1000;
-/** Events that one walk looks at, at the most: some 30 ms. */
-const LONG_SCAN = 20_000;
-/** So few lanes are walked without looking at all events first. */
-const FEW_LANES = 8;
-/** Places in the index that one walk looks for, at the most: some 30 ms. */
-const MAX_SEEKS = 10_000;
+/** How much one walk may do; see {@link READER_LIMITS}. */
+export interface ReaderLimits {
+  /** Events that are looked at before the lanes of an interest are; enough where much matches. */
+  readonly shortScan: number;
+  /** Events that one walk looks at, at the most. */
+  readonly longScan: number;
+  /** So few lanes are walked without looking at all events first. */
+  readonly fewLanes: number;
+  /** Places in the index that one walk looks for, at the most. */
+  readonly seeks: number;
+}
+
+/** Some 30 ms of work at the most. */
+export const READER_LIMITS: ReaderLimits = { shortScan: 1000, longScan: 20_000, fewLanes: 8, seeks: 10_000 };
 
 /** Places of events that match, in the direction of the walk. */
 interface Finding {
@@ -32,6 +38,7 @@ interface Bounds {
 /** Reads the file, in a worker thread of its own, beside the writer. Each walk sees one state of the log. */
 export class Reader {
   readonly #epoch: string;
+  readonly #limits: ReaderLimits;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #bounds: StatementSync;
@@ -43,8 +50,9 @@ export class Reader {
   readonly #lanes: LaneSearch;
   readonly #trimmed: TrimmedLanes;
 
-  constructor(db: DatabaseSync, epoch: string) {
+  constructor(db: DatabaseSync, epoch: string, limits: ReaderLimits = READER_LIMITS) {
     this.#epoch = epoch;
+    this.#limits = limits;
     this.#begin = db.prepare("BEGIN");
     this.#commit = db.prepare("COMMIT");
     this.#bounds = db.prepare(
@@ -117,18 +125,19 @@ export class Reader {
   #find(interest: Interest, isForward: boolean, from: number, end: number, limit: number): Finding {
     if (isForward ? from >= end : from <= end) return { positions: [], reached: end };
     const isExact = exactTopics(interest) !== null;
+    const { shortScan, longScan, fewLanes } = this.#limits;
     let lanes = isExact ? this.#lanes.lanesOf(interest) : undefined;
     if (lanes?.length === 0) return { positions: [], reached: end };
-    if (lanes !== undefined && lanes !== null && lanes.length <= FEW_LANES) {
+    if (lanes !== undefined && lanes !== null && lanes.length <= fewLanes) {
       return this.#merge(lanes, isForward, from, end, limit);
     }
-    const start = this.#scan(interest, isForward, from, end, limit, SHORT_SCAN);
+    const start = this.#scan(interest, isForward, from, end, limit, shortScan);
     if (start.positions.length >= limit || start.reached === end) return start;
     if (lanes === undefined) lanes = this.#lanes.lanesOf(interest);
     const left = limit - start.positions.length;
     const rest =
       lanes === null
-        ? this.#scan(interest, isForward, start.reached, end, left, LONG_SCAN - SHORT_SCAN)
+        ? this.#scan(interest, isForward, start.reached, end, left, longScan - shortScan)
         : this.#merge(lanes, isForward, start.reached, end, left);
     return { positions: [...start.positions, ...rest.positions], reached: rest.reached };
   }
@@ -168,7 +177,7 @@ export class Reader {
       seeks += lanes.length;
       if (positions.length >= limit) return { positions, reached: positions.at(-1) as number };
       if (block === blockOf(end)) return { positions, reached: end };
-      if (seeks + lanes.length > MAX_SEEKS) {
+      if (seeks + lanes.length > this.#limits.seeks) {
         return { positions, reached: isForward ? endOfBlock(block) : endOfBlock(block - 1) + 1 };
       }
     }
