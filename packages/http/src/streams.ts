@@ -91,12 +91,16 @@ export class Streams implements StreamHost {
   /** Sends all readers away, one by one over `spreadMs`, and cuts those that are left at the deadline. */
   async drain(reason: CloseReason, spreadMs: number, deadline: AbortSignal): Promise<void> {
     this.#isDraining = true;
+    const { clock } = this.#context;
     const waiting = [...this.#open];
-    const perTick = Math.max(1, Math.ceil((waiting.length * DRAIN_TICK_MS) / Math.max(spreadMs, 1)));
+    const total = waiting.length;
+    const startedAtMs = clock.monotonic();
     const sendAway = (): void => {
-      for (const stream of waiting.splice(0, perTick)) stream.close(reason);
+      const elapsedMs = clock.monotonic() - startedAtMs;
+      const due = elapsedMs >= spreadMs ? total : Math.floor((total * elapsedMs) / spreadMs);
+      for (const stream of waiting.splice(0, due - (total - waiting.length))) stream.close(reason);
     };
-    const stop = this.#context.clock.every(DRAIN_TICK_MS, sendAway);
+    const stop = clock.every(DRAIN_TICK_MS, sendAway);
     sendAway();
     const cut = (): void => {
       for (const stream of waiting) stream.close(reason);

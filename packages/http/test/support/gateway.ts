@@ -74,6 +74,8 @@ export interface Gateway {
   readonly refused: readonly string[];
   /** Connections by transport, as the meter counts them. */
   readonly connections: ReadonlyMap<string, number>;
+  /** How often a reader was left behind. */
+  readonly leftBehind: number;
   /** Errors that were logged. */
   readonly errors: readonly unknown[];
   publish(topic: string, data?: unknown, more?: Readonly<Record<string, unknown>>): Promise<string>;
@@ -87,9 +89,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const clock = options.clock ?? systemClock;
   const refused: string[] = [];
   const errors: unknown[] = [];
+  let leftBehind = 0;
   const connections = new Map<string, number>();
   const meter: Meter = {
     ...silentMeter,
+    leftBehind: () => {
+      leftBehind += 1;
+    },
     refused: (transport, code) => void refused.push(`${transport} ${code}`),
     connections: (transport, change) => void connections.set(transport, (connections.get(transport) ?? 0) + change),
   };
@@ -135,6 +141,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     fastify,
     refused,
     connections,
+    get leftBehind() {
+      return leftBehind;
+    },
     errors,
     publish: async (topic, data = null, more = {}) => {
       const text = JSON.stringify({ topic, data, ...more });
