@@ -11,6 +11,7 @@ import {
 } from "@sluice/core";
 import { createHttpServer, publicApi, type HttpTransport } from "@sluice/http";
 import type { FastifyInstance } from "fastify";
+import type { Server } from "node:http";
 import { createAdminServer } from "./admin/admin-server.ts";
 import type { Phase } from "./admin/gateway-state.ts";
 import type { Config } from "./config/config.ts";
@@ -146,13 +147,12 @@ class RunningGateway implements Gateway {
   async reload(next: Config): Promise<readonly string[]> {
     const { config, needsRestart } = reloadable(this.#config, next);
     await this.#access.reload(rulesOf(config));
-    // The bus has its bound from the start.
-    const hasNewBatch = config.limits.batchBytes !== this.#config.limits.batchBytes;
-    this.#restartKeys = hasNewBatch ? [...needsRestart, "limits.batch"] : needsRestart;
+    this.#restartKeys = needsRestart;
     this.#config = config;
+    this.bus.setBatchBytes(config.limits.batchBytes);
     this.#parts.log.setRetention(config.retention);
     for (const server of [this.#servers.public, this.#servers.admin]) {
-      if (server !== null) server.server.headersTimeout = config.limits.headTimeoutMs;
+      if (server !== null) setHeadLimits(server.server, config.limits);
     }
     return this.#restartKeys;
   }
@@ -259,6 +259,12 @@ class RunningGateway implements Gateway {
     this.#registry.close();
     await log.close();
   }
+}
+
+/** Node asks for both anew: the time with each check, the size with each connection. */
+function setHeadLimits(server: Server & { maxHeaderSize?: number }, limits: Config["limits"]): void {
+  server.headersTimeout = limits.headTimeoutMs;
+  server.maxHeaderSize = limits.headerBytes;
 }
 
 function rulesOf({ access }: Config): AccessRules {

@@ -51,7 +51,7 @@ async function ask(
 const post = (url: string, event: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
   ask(url, { "content-type": "application/json", ...headers }, "POST", JSON.stringify(event));
 
-const PATHS = ["/", "/readyz", "/metrics", "/admin/state"];
+const PATHS = ["/", "/metrics", "/admin/state"];
 
 describe("health", () => {
   test("up and ready, and not ready while it drains", async () => {
@@ -95,6 +95,7 @@ describe("who may", () => {
     const { adminUrl } = await start({ admin: { listen: "127.0.0.1:0", key: "right-key-0123456789" } });
     const right = { authorization: "Bearer right-key-0123456789" };
     expect((await ask(`${adminUrl}/healthz`)).status).toBe(200);
+    expect((await ask(`${adminUrl}/readyz`)).status).toBe(200);
     for (const path of PATHS) {
       const none = await ask(`${adminUrl}${path}`);
       expect([path, none.status, none.headers["www-authenticate"]]).toEqual([

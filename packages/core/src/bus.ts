@@ -51,7 +51,7 @@ export class Bus implements SubscriptionHost {
   readonly #clock: Clock;
   readonly #meter: Meter;
   readonly #logger: Logger | undefined;
-  readonly #batchBytes: number;
+  #batchBytes: number;
   readonly #window: Window;
   readonly #index = new TopicIndex<Audience<unknown>>();
   readonly #audiences = new Map<Codec<unknown>, Map<string, Audience<unknown>>>();
@@ -81,6 +81,11 @@ export class Bus implements SubscriptionHost {
   /** Cursor of {@link head}. */
   get cursor(): string {
     return formatCursor(this.#log.epoch, this.#head);
+  }
+
+  /** Takes a new bound for batches; those under way keep the old one. */
+  setBatchBytes(batchBytes: number): void {
+    this.#batchBytes = batchBytes;
   }
 
   /** Whether the log takes events. */

@@ -18,6 +18,9 @@ export interface AdminServerOptions {
 }
 
 const HEALTH_PATH = "/healthz";
+const READY_PATH = "/readyz";
+/** Asked by load balancers and supervisors, which bring no key; they tell nothing but yes or no. */
+const OPEN_PATHS: ReadonlySet<string | undefined> = new Set([HEALTH_PATH, READY_PATH]);
 const READ_METHODS = ["GET", "HEAD"];
 const INDEX = `sluice: the admin listener
 
@@ -41,7 +44,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Fa
   });
   const guard = { key: () => config().admin.key, host: admin.listen.host };
   server.addHook("onRequest", (request, _reply, done) => {
-    if (request.routeOptions.url === HEALTH_PATH) return done();
+    if (OPEN_PATHS.has(request.routeOptions.url)) return done();
     try {
       checkAdmin(request, guard);
     } catch (error) {
@@ -64,7 +67,7 @@ function registerReads(server: FastifyInstance, { registry, state }: AdminServer
   };
   read("/", async (reply) => reply.type("text/plain; charset=utf-8").send(INDEX));
   read(HEALTH_PATH, async (reply) => reply.send({ status: "up" }));
-  read("/readyz", async (reply) => {
+  read(READY_PATH, async (reply) => {
     const reason = notReady(state);
     if (reason !== null) throw reason;
     return reply.send({ status: "ready" });
