@@ -1,4 +1,5 @@
-import { createAccess, type AccessRules, type GatewayAccess } from "@sluice/access";
+import { createAccess, type AccessRules, type GatewayAccess, type GrantSource } from "@sluice/access";
+import { ResourceTable } from "@sluice/app-proxy";
 import {
   Bus,
   CLOSE_REASONS,
@@ -14,6 +15,7 @@ import type { FastifyInstance } from "fastify";
 import type { Server } from "node:http";
 import { createAdminServer } from "./admin/admin-server.ts";
 import type { Phase } from "./admin/gateway-state.ts";
+import { AppAccess } from "./app-access.ts";
 import type { Config } from "./config/config.ts";
 import { reloadable } from "./config/reload.ts";
 import { listen } from "./listening.ts";
@@ -99,11 +101,13 @@ class RunningGateway implements Gateway {
   readonly meter: GatewayMeter;
   readonly #parts: Parts;
   readonly #access: GatewayAccess;
+  readonly #appAccess: AppAccess;
   readonly #transports: readonly HttpTransport[];
   readonly #registry: GatewayRegistry;
   readonly #servers: { public: FastifyInstance | null; admin: FastifyInstance | null } = { public: null, admin: null };
   #unused: UnusedConnections | null = null;
   #config: Config;
+  #resources: ResourceTable;
   #restartKeys: readonly string[] = [];
   #phase: Phase = "ready";
   #draining: Promise<void> | null = null;
@@ -118,7 +122,9 @@ class RunningGateway implements Gateway {
     this.#transports = createTransports(() => this.#config);
     this.meter = new GatewayMeter(this.#transports.map(({ name }) => name));
     this.bus = new Bus({ log, clock, meter: this.meter, logger, batchBytes: config.limits.batchBytes });
-    this.#access = createAccess({ ...rulesOf(config), clock, logger });
+    this.#resources = new ResourceTable(config.resources);
+    this.#appAccess = new AppAccess({ pathOf: (topic) => this.#resources.pathOf(topic), clock, logger });
+    this.#access = createAccess({ ...rulesOf(config, this.#appAccess.sources(config)), clock, logger });
     log.tail((batch) => {
       this.meter.published += batch.length;
     });
@@ -129,6 +135,7 @@ class RunningGateway implements Gateway {
       clock,
       version,
       audiences: () => this.bus.audienceCount,
+      appAccess: () => this.#appAccess.figures,
     });
   }
 
@@ -146,7 +153,7 @@ class RunningGateway implements Gateway {
 
   async reload(next: Config): Promise<readonly string[]> {
     const { config, needsRestart } = reloadable(this.#config, next);
-    await this.#access.reload(rulesOf(config));
+    await this.#reloadAccess(config);
     this.#restartKeys = needsRestart;
     this.#config = config;
     this.bus.setBatchBytes(config.limits.batchBytes);
@@ -165,6 +172,19 @@ class RunningGateway implements Gateway {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** Readers are judged by the new grants and the new resources, or by neither. */
+  async #reloadAccess(config: Config): Promise<void> {
+    const former = this.#resources;
+    try {
+      this.#resources = new ResourceTable(config.resources);
+      await this.#access.reload(rulesOf(config, this.#appAccess.sources(config)));
+      this.#appAccess.settle(config);
+    } catch (error) {
+      this.#resources = former;
+      throw error;
+    }
   }
 
   async #createPublicServer(): Promise<FastifyInstance> {
@@ -256,6 +276,7 @@ class RunningGateway implements Gateway {
     this.#phase = "closed";
     this.bus.close();
     this.#access.close();
+    this.#appAccess.close();
     this.#registry.close();
     await log.close();
   }
@@ -267,8 +288,8 @@ function setHeadLimits(server: Server & { maxHeaderSize?: number }, limits: Conf
   server.maxHeaderSize = limits.headerBytes;
 }
 
-function rulesOf({ access }: Config): AccessRules {
-  return { public: access.public.map(parseFilter), jwt: access.jwt };
+function rulesOf({ access }: Config, sources: readonly GrantSource[]): AccessRules {
+  return { public: access.public.map(parseFilter), jwt: access.jwt, sources };
 }
 
 /** Takes no new connections; resolves when the last one has ended. */

@@ -1,3 +1,4 @@
+import type { AppSourceFigures } from "@sluice/access";
 import type { Clock, EventLog } from "@sluice/core";
 import { Counter, Gauge, Registry, type Metric } from "prom-client";
 import type { GatewayMeter } from "./gateway-meter.ts";
@@ -15,6 +16,8 @@ export interface RegistryOptions {
   readonly version: string;
   /** How many audiences there are now. */
   readonly audiences: () => number;
+  /** What asking the app for grants has counted; `null` while it is off. */
+  readonly appAccess: () => AppSourceFigures | null;
 }
 
 /** A gateway's own registry: two in one process know nothing of each other. */
@@ -30,11 +33,13 @@ export function createRegistry(options: RegistryOptions): GatewayRegistry {
   const registry = new Registry();
   const ofGateway = registerGateway(registry, options);
   const ofTransports = registerTransports(registry, options.meter);
+  const ofAppAccess = registerAppAccess(registry, options.appAccess);
   const ofProcess = registerProcessFigures(registry);
   return {
     contentType: registry.contentType,
     async text() {
       ofTransports();
+      ofAppAccess();
       await Promise.all([ofGateway(), ofProcess.refresh()]);
       return registry.metrics();
     },
@@ -101,6 +106,28 @@ function registerTransports(registry: Registry, meter: GatewayMeter): () => void
       for (const reason of ["expired", "reset"] as const) gaps.inc({ transport, reason }, figures.gaps[reason]);
       for (const [code, count] of figures.refusals) refusals.inc({ transport, code }, count);
     }
+  };
+}
+
+function registerAppAccess(registry: Registry, figures: () => AppSourceFigures | null): () => void {
+  const registers = [registry];
+  const questions = new Counter({
+    name: "sluice_access_questions_total",
+    help: "Questions to the app whether somebody may read something, by its answer",
+    registers,
+    labelNames: ["outcome"],
+  });
+  const hits = new Counter({
+    name: "sluice_access_hits_total",
+    help: "Checks for which an earlier answer of the app was enough",
+    registers,
+  });
+  return () => {
+    questions.reset();
+    hits.reset();
+    const counted = figures();
+    for (const outcome of ["granted", "refused", "down"] as const) questions.inc({ outcome }, counted?.[outcome] ?? 0);
+    hits.inc(counted?.hits ?? 0);
   };
 }
 

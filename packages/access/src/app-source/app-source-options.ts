@@ -16,6 +16,7 @@ export interface AppSourceOptions extends AppClientOptions {
   readonly pathOf: (topic: string) => string | null;
 }
 
+/** What a timer can wait. */
 const MAX_MS = 2 ** 31 - 1;
 
 /** @throws {AccessOptionsError} */
@@ -25,13 +26,14 @@ export function checkAppSource(options: AppSourceOptions): AppSourceOptions {
   const isOrigin = url !== null && /^https?:$/.test(url.protocol) && options.url.replace(/\/$/, "") === url.origin;
   if (!isOrigin) faults.push({ option: "app.url", problem: "it is not the http or https origin of an app" });
   const { timeoutMs, ttlMs, recheckMs } = options;
-  for (const [name, value, min] of [
-    ["timeoutMs", timeoutMs, 1],
-    ["ttlMs", ttlMs, 0],
-    ["recheckMs", recheckMs, 1],
-  ] as const) {
-    if (value >= min && value <= MAX_MS) continue;
-    faults.push({ option: `app.${name}`, problem: `it is not between ${min} and ${MAX_MS}` });
+  const times: readonly (readonly [name: string, value: number, min: number, max: number])[] = [
+    ["timeoutMs", timeoutMs, 1, MAX_MS],
+    ["ttlMs", ttlMs, 0, Number.MAX_SAFE_INTEGER],
+    ["recheckMs", recheckMs, 1, MAX_MS],
+  ];
+  for (const [name, value, min, max] of times) {
+    if (value >= min && value <= max) continue;
+    faults.push({ option: `app.${name}`, problem: `it is not between ${min} and ${max}` });
   }
   if (faults.length > 0) throw new AccessOptionsError(faults);
   return Object.freeze({ ...options });
