@@ -73,6 +73,9 @@ export class Exchange {
     this.#ask = ask;
     ask.once("response", (answer) => this.#answered(answer));
     ask.on("error", (error) => this.#failed(ask, error));
+    // Without an answer, and without an error: the app switched protocols, for instance.
+    ask.once("upgrade", (_answer, socket) => socket.destroy());
+    ask.once("close", () => this.#failed(ask, new Error("closed without an answer")));
     ask.on("continue", () => this.#continue());
     ask.on("information", (information) => passInformation(this.#response, information));
     this.#body = new RequestBody(this.#request, ask, this.#context.clock);

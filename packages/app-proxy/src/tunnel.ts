@@ -11,6 +11,8 @@ import { refuse } from "./refusal.ts";
 
 /** A peer of a tunnel that vanished without a word is found by TCP itself, first asked after this time of silence. */
 const TCP_KEEP_ALIVE_MS = 60_000;
+/** A client that sends so much before the app has switched is read no further until then. */
+const EARLY_BYTES = 64 * 1024;
 /** When one side is gone, the other has so long without taking anything until it is cut. */
 const LINGER_MS = 10_000;
 
@@ -23,10 +25,14 @@ export class Tunnel {
   readonly #context: ExchangeContext;
   readonly #request: IncomingMessage;
   readonly #client: Socket;
-  readonly #head: Buffer;
+  /** What the client has sent before the app has switched. */
+  readonly #early: Buffer[];
+  #earlyBytes = 0;
   readonly #onEnd: (tunnel: Tunnel) => void;
   #ask: ClientRequest | null = null;
   #app: Socket | null = null;
+  /** Whether the client has been, or is being, given an answer: the app's or ours. */
+  #isAnswered = false;
   #stopTimer: () => void = () => undefined;
 
   /** @param head bytes of the client that came with its request */
@@ -38,7 +44,7 @@ export class Tunnel {
     this.#context = context;
     this.#request = client.request;
     this.#client = client.socket;
-    this.#head = client.head;
+    this.#early = [client.head];
     this.#onEnd = onEnd;
   }
 
@@ -47,6 +53,9 @@ export class Tunnel {
     const { app, clock } = this.#context;
     this.#client.on("error", () => this.#client.destroy());
     this.#client.once("close", () => this.#closed());
+    // Only who reads a connection is told that it has ended.
+    this.#client.on("data", this.#onEarly);
+    this.#client.once("end", this.#onEarlyEnd);
     const upgrade = valuesOf(this.#request.rawHeaders, "upgrade").join(", ");
     const ask = app.send({
       method: this.#request.method ?? "GET",
@@ -59,7 +68,7 @@ export class Tunnel {
     ask.once("response", (answer) => this.#passAnswer(answer));
     ask.on("error", (error) => {
       const fault = new SluiceError("app-unreachable", "The app can't be reached, or broke off.", { cause: error });
-      if (this.#app === null) this.#refuse(fault);
+      this.#refuse(fault);
     });
     this.#stopTimer = clock.after(app.options.timeoutMs, () => {
       const detail = `The app did not answer within ${app.options.timeoutMs / 1000} seconds.`;
@@ -81,9 +90,8 @@ export class Tunnel {
   }
 
   #switch(answer: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#stopTimer();
     const client = this.#client;
-    if (client.destroyed) return void socket.destroy();
+    if (!this.#answer()) return void socket.destroy();
     const app = socket as Socket;
     this.#app = app;
     for (const side of [client, app]) {
@@ -93,15 +101,35 @@ export class Tunnel {
     }
     app.on("error", () => client.resetAndDestroy());
     app.once("close", () => finish(client));
+    client.off("data", this.#onEarly);
     client.write(headOf(answer), "latin1");
     if (head.length > 0) client.write(head);
-    if (this.#head.length > 0) app.write(this.#head);
+    for (const chunk of this.#early.splice(0)) if (chunk.length > 0) app.write(chunk);
     app.pipe(client);
     client.pipe(app);
   }
 
-  #passAnswer(answer: IncomingMessage): void {
+  /** Whether there is still somebody to be given an answer, and none has been. */
+  #answer(): boolean {
     this.#stopTimer();
+    if (this.#isAnswered || this.#client.destroyed) return false;
+    this.#isAnswered = true;
+    this.#client.off("end", this.#onEarlyEnd);
+    return true;
+  }
+
+  readonly #onEarly = (chunk: Buffer): void => {
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes >= EARLY_BYTES) this.#client.pause();
+  };
+
+  readonly #onEarlyEnd = (): void => {
+    this.#client.destroy();
+  };
+
+  #passAnswer(answer: IncomingMessage): void {
+    if (!this.#answer()) return void answer.destroy();
     const response = responseOn(this.#request, this.#client);
     const headers = answerHeaders(answer, { canTrail: answer.headers["content-length"] === undefined });
     const body = new AnswerBody(answer, response);
@@ -111,9 +139,8 @@ export class Tunnel {
   }
 
   #refuse(fault: SluiceError): void {
-    this.#stopTimer();
+    if (!this.#answer()) return;
     this.#ask?.destroy();
-    if (this.#client.destroyed) return;
     this.#context.meter.refused("app-proxy", fault.code);
     refuse(this.#request, responseOn(this.#request, this.#client), fault);
   }
