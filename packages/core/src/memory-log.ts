@@ -20,6 +20,9 @@ const TRIM_EVERY_MS = 1000;
 /** Ids remembered at the most: with more than that inside the window, the oldest are forgotten. */
 const MAX_REMEMBERED_IDS = 1_000_000;
 
+/** Places of past arrivals at the front of their array that are worth moving the rest for. */
+const COMPACT_AT = 1024;
+
 interface Remembered {
   readonly position: number;
   readonly atMs: number;
@@ -35,8 +38,9 @@ export class MemoryLog implements EventLog {
   readonly #remembered = new Map<string, Remembered>();
   readonly #listeners = new Set<(batch: readonly StoredEvent[]) => void>();
   readonly #stopTrimming: () => void;
-  /** When each retained event came, in order: [position, monotonic ms] of the first event of every append. */
-  readonly #arrivals: { readonly position: number; readonly atMs: number }[] = [];
+  /** When each retained event came, in order: of every append, where it begins. Those before `#oldestArrival` are over. */
+  #arrivals: { readonly position: number; readonly atMs: number }[] = [];
+  #oldestArrival = 0;
   #retention: Retention;
   #isClosed = false;
 
@@ -46,7 +50,10 @@ export class MemoryLog implements EventLog {
     this.#deduplicationMs = options.deduplicationMs;
     this.epoch = newEpoch(this.#clock.now(), this.#clock.random());
     this.#ring = new Window({ events: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }, 0);
-    this.#stopTrimming = this.#clock.every(TRIM_EVERY_MS, () => this.#trim());
+    this.#stopTrimming = this.#clock.every(TRIM_EVERY_MS, () => {
+      this.#trim();
+      this.#forgetIds(this.#clock.monotonic());
+    });
   }
 
   get isWritable(): boolean {
@@ -57,21 +64,24 @@ export class MemoryLog implements EventLog {
     if (this.#isClosed)
       return Promise.reject(new SluiceError("log-unavailable", "The log is closed.", { retryAfterSeconds: 1 }));
     const nowMs = this.#clock.monotonic();
-    this.#forgetIds(nowMs);
     const batch: StoredEvent[] = [];
     const appended: Appended[] = [];
     for (const draft of drafts) {
       const key = `${draft.topic} ${draft.id}`;
       const known = this.#deduplicationMs > 0 ? this.#remembered.get(key) : undefined;
-      if (known !== undefined) {
+      if (known !== undefined && nowMs - known.atMs < this.#deduplicationMs) {
         appended.push({ id: draft.id, position: known.position, isDuplicate: true });
         continue;
       }
       const position = this.#ring.newest + batch.length + 1;
       batch.push(new StoredEvent({ ...draft, epoch: this.epoch, position }));
       appended.push({ id: draft.id, position, isDuplicate: false });
-      if (this.#deduplicationMs > 0) this.#remembered.set(key, { position, atMs: nowMs });
+      if (this.#deduplicationMs <= 0) continue;
+      // Put in anew, so that the oldest come first.
+      if (known !== undefined) this.#remembered.delete(key);
+      this.#remembered.set(key, { position, atMs: nowMs });
     }
+    if (this.#remembered.size > MAX_REMEMBERED_IDS) this.#forgetIds(nowMs);
     const first = batch[0];
     if (first !== undefined) {
       this.#ring.add(batch);
@@ -121,22 +131,32 @@ export class MemoryLog implements EventLog {
     const note = (event: StoredEvent): void => this.#trimmed.add(event.topic, event.type, event.position);
     while (this.#ring.size > events || (this.#ring.bytes > bytes && this.#ring.size > 0)) this.#ring.dropOldest(note);
     const horizonMs = this.#clock.monotonic() - ageMs;
-    let expired = 0;
-    while ((this.#arrivals[expired]?.atMs ?? Number.POSITIVE_INFINITY) < horizonMs) expired += 1;
-    if (expired > 0) {
-      this.#arrivals.splice(0, expired);
-      const through = (this.#arrivals[0]?.position ?? this.#ring.newest + 1) - 1;
-      this.#ring.trimThrough(through, note);
+    const oldest = (): { readonly position: number; readonly atMs: number } | undefined =>
+      this.#arrivals[this.#oldestArrival];
+    let hasExpired = false;
+    while ((oldest()?.atMs ?? Number.POSITIVE_INFINITY) < horizonMs) {
+      this.#oldestArrival += 1;
+      hasExpired = true;
     }
-    let passed = 0;
-    while ((this.#arrivals[passed + 1]?.position ?? Number.POSITIVE_INFINITY) <= this.#ring.from) passed += 1;
-    if (passed > 0) this.#arrivals.splice(0, passed);
+    if (hasExpired) this.#ring.trimThrough((oldest()?.position ?? this.#ring.newest + 1) - 1, note);
+    // An append is over when the next one begins right behind what was trimmed, or before.
+    while ((this.#arrivals[this.#oldestArrival + 1]?.position ?? Number.POSITIVE_INFINITY) <= this.#ring.from + 1) {
+      this.#oldestArrival += 1;
+    }
+    if (this.#oldestArrival >= COMPACT_AT && this.#oldestArrival * 2 >= this.#arrivals.length) {
+      this.#arrivals = this.#arrivals.slice(this.#oldestArrival);
+      this.#oldestArrival = 0;
+    }
   }
 
+  /** Many at a time: to take the oldest entries of a Map out one by one gets slow, since it passes over all taken out before. */
   #forgetIds(nowMs: number): void {
+    let surplus = this.#remembered.size - MAX_REMEMBERED_IDS;
+    if (surplus > 0) surplus += MAX_REMEMBERED_IDS / 16;
     for (const [key, { atMs }] of this.#remembered) {
-      if (nowMs - atMs < this.#deduplicationMs && this.#remembered.size <= MAX_REMEMBERED_IDS) break;
+      if (surplus <= 0 && nowMs - atMs < this.#deduplicationMs) break;
       this.#remembered.delete(key);
+      surplus -= 1;
     }
   }
 }

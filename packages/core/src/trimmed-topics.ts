@@ -40,9 +40,14 @@ export class TrimmedTopics {
     return false;
   }
 
+  /** A part of them at a time: to take the oldest entry of a Map out one by one gets slow, since it passes over all taken out before. */
   #forgetOldest(): void {
-    const [topic, types] = this.#topics.entries().next().value as [string, Map<string, number>];
-    this.#forgottenThrough = Math.max(this.#forgottenThrough, ...types.values());
-    this.#topics.delete(topic);
+    let surplus = Math.max(1, Math.floor(this.#maxTopics / 16));
+    for (const [topic, types] of this.#topics) {
+      if (surplus === 0) break;
+      this.#forgottenThrough = Math.max(this.#forgottenThrough, ...types.values());
+      this.#topics.delete(topic);
+      surplus -= 1;
+    }
   }
 }
