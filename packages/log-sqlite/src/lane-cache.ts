@@ -32,7 +32,9 @@ export class LaneCache {
     const row = this.#select.get(topic, type);
     if (row === undefined) this.#made.push(key);
     const lane = Number(row === undefined ? this.#insert.run(topic, type).lastInsertRowid : row["id"]);
-    if (this.#lanes.size >= MAX_LANES) this.#lanes.delete(this.#lanes.keys().next().value as string);
+    // All at once: a Map whose oldest entries are taken out one by one gets slow, since each look for the oldest passes
+    // over all that were taken out before.
+    if (this.#lanes.size >= MAX_LANES) this.#lanes.clear();
     this.#lanes.set(key, lane);
     return lane;
   }
