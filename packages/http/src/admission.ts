@@ -1,6 +1,6 @@
 import type { Access, Meter, Principal } from "@sluice/core";
 import type { FastifyRequest } from "fastify";
-import { isWebSocketUpgrade } from "./http-server.ts";
+import { hasUpgraded, isWebSocketUpgrade } from "./http-server.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { negotiate } from "./negotiation.ts";
 import { checkOrigin, type CorsRules } from "./origin.ts";
@@ -76,9 +76,7 @@ export class Admission {
 
 /** Whether the request came as an upgrade to WebSocket: Node has then taken the socket off its parser. */
 export function canUpgrade(request: FastifyRequest): boolean {
-  // Node sets it and @types/node does not know of it.
-  const { upgrade } = request.raw as { upgrade?: boolean };
-  return upgrade === true && isWebSocketUpgrade(request.raw);
+  return hasUpgraded(request.raw) && isWebSocketUpgrade(request.raw);
 }
 
 /** What a foreign page can have a browser do without CORS in between: open streams and sockets, and load scripts. */

@@ -1,7 +1,8 @@
-import type { IncomingMessage } from "node:http";
+import { METHODS, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { SluiceError, type Logger, type Meter } from "@sluice/core";
 import { fastify as createFastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { onClientError } from "./client-error.ts";
+import { onClientError, rawResponse } from "./client-error.ts";
 import { problem, toFault } from "./problem.ts";
 
 /** Options of {@link createHttpServer}. */
@@ -58,20 +59,61 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
         fastify.server.listenerCount("upgrade") > 0 && isWebSocketUpgrade(request),
     },
   });
-  fastify.server.maxHeadersCount = 0;
-  // RFC 9110 §10.1.1: an expectation other than 100-continue may be passed over.
-  fastify.server.on("checkExpectation", (request, response) => fastify.server.emit("request", request, response));
+  prepareServer(fastify);
   fastify.addHook("onRequest", (request, reply, done) => {
     reply.header("cache-control", "no-store");
     // A server that no longer listens is being drained.
     if (!fastify.server.listening) reply.header("connection", "close");
-    done(request.raw.httpVersion === "1.1" && request.headers.host === undefined ? noHost() : undefined);
+    if (hasUpgraded(request.raw)) {
+      reply.header("connection", "close");
+      closeAfter(reply.raw, request.raw.socket);
+    }
+    done(faultOf(request));
   });
   fastify.setErrorHandler((error, request, reply) => answerFault(options.logger, error, request, reply));
-  fastify.setNotFoundHandler((_request, reply) =>
-    sendProblem(reply, new SluiceError("not-found", "There is nothing at this address.")),
-  );
+  fastify.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound()));
   return fastify;
+}
+
+/** Whether Node has taken the connection off its HTTP parser for this request: an upgrade that may be accepted. */
+export function hasUpgraded(request: IncomingMessage): boolean {
+  // Node sets it and @types/node does not know of it.
+  return (request as { upgrade?: boolean }).upgrade === true;
+}
+
+function prepareServer(fastify: FastifyInstance): void {
+  const { server } = fastify;
+  server.maxHeadersCount = 0;
+  // RFC 9110 §10.1.1: an expectation other than 100-continue may be passed over.
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
+  server.on("connect", (_request, socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.end(rawResponse(problem(new SluiceError("method-not-allowed", "This is no proxy: CONNECT is not for it."))));
+  });
+  // So that the answer to the rarer methods is 405 where there is something, and not 404.
+  for (const method of METHODS) {
+    if (method !== "CONNECT" && !fastify.supportedMethods.includes(method)) fastify.addHttpMethod(method);
+  }
+}
+
+/**
+ * An upgrade that is answered without one leaves a connection that nobody reads any more. A listener made here knows
+ * the socket alone, and goes with the response where the upgrade is accepted.
+ */
+function closeAfter(response: ServerResponse, socket: Socket): void {
+  response.once("finish", () => socket.destroySoon());
+}
+
+/** What can be said of a request before anybody looks at its body. */
+function faultOf(request: FastifyRequest): SluiceError | undefined {
+  if (request.raw.httpVersion === "1.1" && request.headers.host === undefined) {
+    return new SluiceError("bad-request", "An HTTP/1.1 request needs a Host header.");
+  }
+  return request.is404 ? notFound() : undefined;
+}
+
+function notFound(): SluiceError {
+  return new SluiceError("not-found", "There is nothing at this address.");
 }
 
 /** Answers a request with a fault as problem+json. */
@@ -84,10 +126,6 @@ export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
 export function isWebSocketUpgrade(request: IncomingMessage): boolean {
   const offered = request.headers.upgrade;
   return offered !== undefined && offered.split(",").some((protocol) => protocol.trim().toLowerCase() === "websocket");
-}
-
-function noHost(): SluiceError {
-  return new SluiceError("bad-request", "An HTTP/1.1 request needs a Host header.");
 }
 
 function answerFault(logger: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -1,3 +1,5 @@
+import { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { broken, Echo } from "./support/echo.ts";
 import { startGateway, type Gateway, type GatewayOptions } from "./support/gateway.ts";
@@ -130,7 +132,9 @@ describe("what the server refuses", () => {
     const nowhere = await fetch(`${gateway.origin}/realtime/nowhere`);
     expect([nowhere.status, nowhere.headers.get("content-type")]).toEqual([404, "application/problem+json"]);
     expect(await nowhere.json()).toMatchObject({ code: "not-found" });
-    for (const method of ["PUT", "DELETE", "PATCH"]) {
+    const posted = await fetch(`${gateway.origin}/realtime/nowhere`, { method: "POST", body: "x" });
+    expect(posted.status).toBe(404);
+    for (const method of ["PUT", "DELETE", "PATCH", "PROPFIND"]) {
       const response = await fetch(`${gateway.origin}/realtime/events`, { method, body: "{}" });
       expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD, POST, OPTIONS"]);
       expect(await response.json()).toMatchObject({ code: "method-not-allowed" });
@@ -165,6 +169,28 @@ describe("what the server refuses", () => {
       )
       .holds("}");
     expect(response).toContain("200 OK");
+  });
+
+  test("an upgrade that nothing answers is refused, and its connection closed", async () => {
+    await start();
+    const seen: unknown[] = [];
+    // What listens for upgrades is a transport's; here one that hands all of them to the routes.
+    gateway.fastify.server.on("upgrade", (request, socket) => {
+      seen.push(request.url);
+      const response = new ServerResponse(request);
+      response.assignSocket(socket as Socket);
+      gateway.fastify.routing(request, response);
+    });
+    const upgrade = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    expectProblem(await connect().send(`GET /nowhere HTTP/1.1\r\n${upgrade}`).closed(), 404, "not-found");
+    expectProblem(await connect().send(`${GET}${upgrade}`).closed(), 406, "transport-off");
+    expect(seen).toHaveLength(2);
+  });
+
+  test("CONNECT is refused", async () => {
+    await start();
+    const response = await connect().send("CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n").closed();
+    expectProblem(response, 405, "method-not-allowed");
   });
 
   test("an expectation that nobody knows is passed over", async () => {
