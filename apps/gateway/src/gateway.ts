@@ -1,5 +1,5 @@
 import { createAccess, type AccessRules, type GatewayAccess, type GrantSource } from "@sluice/access";
-import { ResourceTable } from "@sluice/app-proxy";
+import { createAppProxy, ResourceTable, type AppProxy } from "@sluice/app-proxy";
 import {
   Bus,
   CLOSE_REASONS,
@@ -102,6 +102,8 @@ class RunningGateway implements Gateway {
   readonly #parts: Parts;
   readonly #access: GatewayAccess;
   readonly #appAccess: AppAccess;
+  /** `null` without an app behind. */
+  readonly #appProxy: AppProxy | null;
   readonly #transports: readonly HttpTransport[];
   readonly #registry: GatewayRegistry;
   readonly #servers: { public: FastifyInstance | null; admin: FastifyInstance | null } = { public: null, admin: null };
@@ -125,6 +127,7 @@ class RunningGateway implements Gateway {
     this.#resources = new ResourceTable(config.resources);
     this.#appAccess = new AppAccess({ pathOf: (topic) => this.#resources.pathOf(topic), clock, logger });
     this.#access = createAccess({ ...rulesOf(config, this.#appAccess.sources(config)), clock, logger });
+    this.#appProxy = this.#createAppProxy();
     log.tail((batch) => {
       this.meter.published += batch.length;
     });
@@ -218,9 +221,29 @@ class RunningGateway implements Gateway {
         logger,
         limits: () => this.#config.limits,
         cors: () => this.#config.public.cors,
+        ...(this.#appProxy && { resourceParameters: this.#appProxy.resourceParameters }),
       }),
     );
+    if (this.#appProxy !== null) await server.register(this.#appProxy.plugin);
     return server;
+  }
+
+  #createAppProxy(): AppProxy | null {
+    const { config, clock, logger } = this.#parts;
+    const { bus, meter } = this;
+    if (config.app === null) return null;
+    return createAppProxy({
+      app: config.app,
+      prefix: config.public.prefix,
+      trustProxy: config.public.trustProxy,
+      rules: () => this.#resources,
+      eventBytes: () => this.#config.limits.eventBytes,
+      onProxied: (socket) => this.#unused?.used(socket),
+      bus,
+      meter,
+      logger,
+      clock,
+    });
   }
 
   #createAdminServer(): Promise<FastifyInstance> {
@@ -258,7 +281,8 @@ class RunningGateway implements Gateway {
     const isIdle = stopListening(this.#servers.public);
     clock.after(HEAD_GRACE_MS, () => this.#unused?.destroy());
     const reason = CLOSE_REASONS.draining;
-    await Promise.all(this.#transports.map((transport) => transport.drain(reason, spreadMs, deadline.signal)));
+    const drained = [...this.#transports, ...(this.#appProxy === null ? [] : [this.#appProxy])];
+    await Promise.all(drained.map((part) => part.drain(reason, spreadMs, deadline.signal)));
     // What is still being answered is short: publications on their way to the disk, pages.
     await Promise.race([isIdle, aborted(deadline.signal)]);
     cancel();

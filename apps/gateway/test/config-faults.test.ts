@@ -260,6 +260,10 @@ describe("what one key alone can't show", () => {
       "sluice.yaml:5: resources[1].path: matches the same URLs as resources[0].path",
     ],
     [
+      `${behind}resources:\n  - /a/:id\n  - path: /a/:x/`,
+      "sluice.yaml:5: resources[1].path: matches the same URLs as resources[0].path",
+    ],
+    [
       `${behind}resources: [/realtime/x]`,
       "sluice.yaml:3: resources[0].path: lies under public.prefix, whose paths never reach the app",
     ],

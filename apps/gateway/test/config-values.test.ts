@@ -149,6 +149,7 @@ describe("the schema's other grammars", () => {
     domain: [["Example.ORG", "example.org"]],
     resource_path: [
       ["/", "/"],
+      ["/orders/", "/orders/"],
       ["/users/:user_id/orders/:id", "/users/:user_id/orders/:id"],
     ],
     topic_template: [["a/:b/c", "a/:b/c"]],
@@ -183,8 +184,8 @@ describe("the schema's other grammars", () => {
     resource_path: [
       "",
       "orders",
-      "/orders/",
       "//",
+      "/orders//",
       "/a/:",
       "/a/:1",
       "/a/:i-d",

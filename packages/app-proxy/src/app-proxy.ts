@@ -33,6 +33,8 @@ export interface AppProxyOptions {
   readonly rules: () => ResourceTable;
   /** Bytes of one event's data at the most: asked for with every change. */
   readonly eventBytes: () => number;
+  /** Told of the connection of each request that does not go to the gateway's own routes. */
+  readonly onProxied?: (socket: Socket) => void;
   readonly bus: Bus;
   readonly meter: Meter;
   readonly logger: Logger;
@@ -95,7 +97,7 @@ class GatewayInFront implements AppProxy {
     this.#changes = { bus, clock, meter, logger, eventBytes: options.eventBytes, onLost: () => (this.#doubtfulThrough = bus.head) };
     this.#views = { bus, prefix, tags: new RepresentationTags(), doubtfulThrough: () => this.#doubtfulThrough };
     this.#watched = new WatchedRequests(prefix);
-    this.#tunnels = new Tunnels(clock);
+    this.#tunnels = new Tunnels(clock, meter);
     this.resourceParameters = this.#watched.parameters;
     // Not in a scope of its own: it stands before all routes of the server.
     this.plugin = fastifyPlugin(async (fastify) => {
@@ -191,6 +193,7 @@ class GatewayInFront implements AppProxy {
   }
 
   #errandOf(request: IncomingMessage): Errand {
+    this.#options.onProxied?.(request.socket);
     const target = targetOf(request);
     checkLoop(request, this.#forwarding.pseudonym);
     return { request, target, match: this.#options.rules().match(target.text) };

@@ -1,4 +1,4 @@
-import type { Clock } from "@sluice/core";
+import type { Clock, Meter } from "@sluice/core";
 import type { Tunnel } from "./tunnel.ts";
 
 /** How often a drain ends some more tunnels. */
@@ -7,11 +7,13 @@ const DRAIN_TICK_MS = 50;
 /** All open tunnels. */
 export class Tunnels {
   readonly #clock: Clock;
+  readonly #meter: Meter;
   readonly #open = new Set<Tunnel>();
   #onEmpty: (() => void) | null = null;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, meter: Meter) {
     this.#clock = clock;
+    this.#meter = meter;
   }
 
   get size(): number {
@@ -20,10 +22,12 @@ export class Tunnels {
 
   add(tunnel: Tunnel): void {
     this.#open.add(tunnel);
+    this.#meter.connections("app-proxy", 1);
   }
 
   readonly left = (tunnel: Tunnel): void => {
-    this.#open.delete(tunnel);
+    if (!this.#open.delete(tunnel)) return;
+    this.#meter.connections("app-proxy", -1);
     if (this.#open.size === 0) this.#onEmpty?.();
   };
 

@@ -3,7 +3,7 @@ import type { Config, JwtAlgorithm, JwtConfig, Listen, XmppConfig } from "./conf
 import { readText } from "./config-file.ts";
 import type { Draft } from "./draft.ts";
 import type { Fault, Origin } from "./fault.ts";
-import { parametersOf, pathShape, templateFault } from "./resource-path.ts";
+import { parametersOf, pathShape, templateFault, topicOfPath } from "./resource-path.ts";
 import { originOf } from "./tree.ts";
 import type { Tree } from "./tree.ts";
 
@@ -127,7 +127,7 @@ class Checker {
 
   #topic(key: string, path: string, topic: string | undefined): void {
     if (topic === undefined) {
-      const problem = templateFault(path.slice(1));
+      const problem = templateFault(topicOfPath(path));
       const message = `missing; expected a topic, since the path makes none (${problem})`;
       if (problem !== undefined) this.#fault(`${key}.topic`, message);
       return;

@@ -1,4 +1,5 @@
 import type { AccessConfig, Config, JwtAlgorithm, JwtConfig, LogConfig, ResourceConfig } from "./config.ts";
+import { topicOfPath } from "./resource-path.ts";
 
 /** The configuration as the schema alone resolves it: what depends on other keys is still open. */
 export interface Draft extends Omit<Config, "access" | "drain" | "log" | "resources"> {
@@ -27,7 +28,7 @@ export function complete(draft: Draft, publicKeyPem: string | undefined): Config
     drain: { spreadMs, timeoutMs },
     log: log.kind === "memory" ? { kind: "memory" } : { kind: "sqlite", path: log.path },
     resources: resources.flatMap((rule) =>
-      rule === undefined ? [] : [{ ...rule, topic: rule.topic ?? rule.path.slice(1) }],
+      rule === undefined ? [] : [{ ...rule, topic: rule.topic ?? topicOfPath(rule.path) }],
     ),
   };
 }

@@ -2,10 +2,15 @@ import { checkPublishTopic, SluiceError } from "@sluice/core";
 
 const PARAMETER = /^:[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** What is wrong with a resource's path (`/orders/:id`), or undefined. */
+/** What is wrong with a resource's path (`/orders/:id`), or undefined. It may end with a slash, as some apps' URLs do. */
 export function resourcePathFault(text: string): string | undefined {
   if (!text.startsWith("/")) return 'it does not begin with "/"';
-  return text === "/" ? undefined : templateFault(text.slice(1));
+  return text === "/" ? undefined : templateFault(topicOfPath(text));
+}
+
+/** The topic template that a path makes by itself: without the slash at its beginning, and that at its end. */
+export function topicOfPath(path: string): string {
+  return path.slice(1).replace(/\/$/, "");
 }
 
 /**
@@ -29,9 +34,10 @@ export function parametersOf(template: string): readonly string[] {
   return template.split("/").flatMap((segment) => (segment.startsWith(":") ? [segment.slice(1)] : []));
 }
 
-/** A path with nameless parameters: two resources with the same shape match the same URLs. */
+/** A path with nameless parameters: two resources with the same shape match the same URLs. A slash at the end is no matter. */
 export function pathShape(path: string): string {
   return path
+    .replace(/(.)\/$/, "$1")
     .split("/")
     .map((segment) => (segment.startsWith(":") ? ":" : segment))
     .join("/");
