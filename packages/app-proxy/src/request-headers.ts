@@ -19,6 +19,8 @@ export interface ForwardingRules {
 /** Written by {@link requestHeaders} itself, from what is known of the request. */
 const OWN: ReadonlySet<string> = new Set(["host", "content-length", "expect", "via", "forwarded", "proxy"]);
 const FORWARDED_PREFIX = "x-forwarded-";
+/** In the gateway's own name: `Sluice-Access` tells the app that it is asked for a grant, and no client may say that. */
+const OWN_PREFIX = "sluice-";
 /** Methods that Node and many apps take to have no body unless they are told so. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
 
@@ -26,7 +28,7 @@ const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS
  * The header of a request for the app: end-to-end fields as they came, `Host` by the rules, and what the gateway knows of
  * the client in `Forwarded` (RFC 7239) and `X-Forwarded-For`, `-Proto` and `-Host`. What a client that is no trusted
  * proxy says of itself in those is dropped, also where it is spelled with `_` (CGI, WSGI and Rack can't tell the two
- * apart), and so is `Proxy` (httpoxy).
+ * apart), and so are `Proxy` (httpoxy) and what begins with `Sluice-`.
  */
 export function requestHeaders(request: IncomingMessage, target: Target, rules: ForwardingRules): HeaderList {
   const { rawHeaders } = request;
@@ -38,7 +40,7 @@ export function requestHeaders(request: IncomingMessage, target: Target, rules: 
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const rawName = rawHeaders[index] as string;
     const name = rawName.toLowerCase();
-    if (isHop(name) || OWN.has(name) || name.startsWith(FORWARDED_PREFIX)) continue;
+    if (isHop(name) || OWN.has(name) || name.startsWith(FORWARDED_PREFIX) || name.startsWith(OWN_PREFIX)) continue;
     if (name.includes("_") && isDisguised(name)) continue;
     list.push(rawName, rawHeaders[index + 1] as string);
   }
@@ -82,7 +84,8 @@ function pushFraming(list: HeaderList, request: IncomingMessage): void {
 
 function isDisguised(lowerName: string): boolean {
   const name = lowerName.replaceAll("_", "-");
-  return OWN.has(name) || name === "transfer-encoding" || name.startsWith(FORWARDED_PREFIX);
+  if (OWN.has(name) || name === "transfer-encoding") return true;
+  return name.startsWith(FORWARDED_PREFIX) || name.startsWith(OWN_PREFIX);
 }
 
 function isEncrypted(request: IncomingMessage): boolean {

@@ -112,6 +112,13 @@ describe("the request", () => {
     expect(app.seen[0]?.headers.host).toBe(new URL(app.url).host);
   });
 
+  test("no client speaks in the gateway's name", async () => {
+    const { app, front } = await start();
+    await exchange(front.port, `GET / HTTP/1.1\r\nHost: h\r\nSluice-Access: check\r\nsluice_access: check\r\nX-Sluice: 1\r\n${END}`);
+    const names = (app.seen[0]?.rawHeaders ?? []).filter((text) => /sluice.access|x-sluice/i.test(text));
+    expect(names).toEqual(["X-Sluice"]);
+  });
+
   describe("what is said of the client", () => {
     const claims =
       "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: pub.example\r\n" +
