@@ -280,6 +280,31 @@ describe("on a WebSocket", () => {
     await isServed(gateway, reader, "orders/1");
   });
 
+  test("auth leaves the cookie of the handshake where it is", async () => {
+    const gateway = await start();
+    const token = (): string => tokenFor({ read: ["orders/77"] });
+    const headers = { ...session(gateway, "ann-1"), authorization: `Bearer ${token()}` };
+    const topics = ["orders/77", "orders/1"];
+    const reader = await keep(connectWebSocket({ url: gateway.url, topics, headers }));
+    reader.send({ op: "auth", ref: 1, token: token() });
+    await reader.op("authorized", 1);
+    await isServed(gateway, reader, "orders/1");
+    await isServed(gateway, reader, "orders/77");
+  });
+
+  test("and does not bring one in that was left out, since any page can have it sent", async () => {
+    const gateway = await start();
+    const token = tokenFor({ read: ["orders/77"] });
+    const headers = { cookie: "session=ann-1", origin: "https://evil.example" };
+    const options = { url: gateway.url, topics: ["orders/77"], headers };
+    const reader = await keep(connectWebSocket({ ...options, accessToken: token }));
+    reader.send({ op: "auth", ref: 1, token });
+    await reader.op("authorized", 1);
+    reader.send({ op: "subscribe", ref: 2, topics: ["orders/1"] });
+    expect((await reader.op("error", 2)).code).toBe("unauthorized");
+    for (const { headers: sent } of await app.asked()) expect(sent).not.toHaveProperty("cookie");
+  });
+
   test("auth with what no header can hold is refused, and sends nothing to the app", async () => {
     const gateway = await start();
     const reader = await keep(connectWebSocket({ url: gateway.url, topics: ["orders/open"] }));

@@ -94,7 +94,9 @@ function receipt(peer: Peer, { id, position, isDuplicate }: Appended): Readonly<
 }
 
 async function authorize(peer: Peer, message: ClientMessage): Promise<void> {
-  const principal = await peer.access.identify({ authorization: `Bearer ${readToken(message)}` });
+  // What came with the handshake beside the old token, a cookie of the app for instance, is still there.
+  const { cookie, site } = peer.principal.credentials;
+  const principal = await peer.access.identify({ authorization: `Bearer ${readToken(message)}`, cookie, site });
   const { filters } = peer.subscription;
   if (filters.length > 0) await peer.access.check(principal, "read", filters);
   if (!peer.isOpen) return;
