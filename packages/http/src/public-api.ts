@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Access, Bus, Clock, Logger, Meter } from "@sluice/core";
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, preHandlerHookHandler } from "fastify";
 import type { WebSocket } from "ws";
 import { Admission, canUpgrade, type Admitted } from "./admission.ts";
 import { registerCors } from "./cors.ts";
@@ -45,8 +45,6 @@ export function resourceRoute(prefix: string): string {
   return `${prefix}/resource`;
 }
 
-type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined>;
-
 /**
  * `GET`, `HEAD` and `OPTIONS PREFIX/events`, by the transport that the client chose, and `POST PREFIX/events` for
  * publishers with a grant.
@@ -85,14 +83,14 @@ interface ReadRoute {
 
 function registerRead(fastify: FastifyInstance, path: string, { admission, meter, parameters }: ReadRoute): void {
   const upgrading = new WeakMap<FastifyRequest, Admitted>();
-  /** Everything but an accepted upgrade is answered here, before the route's handler would take the upgrade. */
-  const preHandler: Handler = async (request, reply) => {
+  /** Everything but an upgrade is answered here, before the route's handler would take it for one. */
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<"answered" | "upgrade"> => {
     const admitted = await admission.admit(request, () => parameters(request));
     const { transport, read } = admitted;
     if (transport.connect !== undefined && canUpgrade(request)) {
       releaseWith(request.raw.socket, read.seat);
       upgrading.set(request, admitted);
-      return undefined;
+      return "upgrade";
     }
     try {
       await transport.respond?.(read, request, reply);
@@ -101,14 +99,18 @@ function registerRead(fastify: FastifyInstance, path: string, { admission, meter
       meter.refused(transport.name, toFault(error).code);
       throw error;
     }
-    return reply;
+    return "answered";
+  };
+  // With a callback, since Fastify would wait for the reply of a promise: ten listeners for each client that waits.
+  const preHandler: preHandlerHookHandler = (request, reply, proceed) => {
+    answer(request, reply).then((how) => (how === "upgrade" ? proceed() : undefined), proceed);
   };
   const wsHandler = (socket: WebSocket, request: FastifyRequest): void => {
     const admitted = upgrading.get(request);
     upgrading.delete(request);
     admitted?.transport.connect?.(admitted.read, socket, request);
   };
-  const handler: Handler = async (_request, reply) => reply;
+  const handler = async (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => reply;
   const hasUpgrade = fastify.hasDecorator("websocketServer");
   const route = { url: path, preHandler, handler, exposeHeadRoute: false };
   fastify.route({ ...route, method: "GET", ...(hasUpgrade ? { wsHandler } : {}) });

@@ -69,7 +69,7 @@ export class Streams implements StreamHost {
   async open(format: StreamFormat, read: ReadRequest, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (this.#isDraining) throw new SluiceError("draining", "The gateway is stopping.", { retryAfterSeconds: 1 });
     if (request.method === "HEAD") {
-      await reply.header("cache-control", "no-cache, no-transform").type(format.contentType).send();
+      reply.header("cache-control", "no-cache, no-transform").header("content-type", format.contentType).send();
       return;
     }
     const start = await this.#startOf(read);

@@ -42,16 +42,16 @@ class Polling implements HttpTransport {
     const page = await this.#page(read);
     // A full page is no reason to wait before the next.
     if (client !== null && (page === "not modified" || page.events.length < read.limit)) this.#pace.note(client, nowMs);
-    if (page === "not modified")
-      await reply
+    if (page === "not modified") {
+      reply
         .code(304)
         .header("etag", etagOf(read.ifNoneMatch ?? ""))
         .send();
-    else {
-      const made = bodyOf(page);
-      this.#started().meter.delivered(this.name, 1, page.events.length, made.body.length, 0);
-      await sendPage(reply, read, made);
+      return;
     }
+    const made = bodyOf(page);
+    this.#started().meter.delivered(this.name, 1, page.events.length, made.body.length, 0);
+    sendPage(reply, read, made);
   }
 
   /** Nothing waits here. */
