@@ -156,7 +156,7 @@ describe("a resource's own URL", () => {
     const filters = [parseFilter("orders/42")];
     const next = (): string => "/orders/42?wait=60";
     const headers = { prefer: "wait=5", "if-none-match": 'W/"x-3"', "last-event-id": "" };
-    expect(parametersOfResource(filters, headers, next)).toEqual({
+    expect(parametersOfResource(filters, headers, next)).toMatchObject({
       filters,
       types: [],
       start: { cursor: "x-3" },

@@ -1,5 +1,7 @@
+import { Socket } from "node:net";
 import { CLOSE_REASONS, type Access, type CloseReason } from "@sluice/core";
 import { ManualClock } from "@sluice/core/testing";
+import type { HttpTransport } from "@sluice/http";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { openAccess, startGateway, until, type Gateway, type GatewayOptions } from "../../http/test/support/gateway.ts";
 import { dechunk, RawClient } from "../../http/test/support/raw-client.ts";
@@ -323,6 +325,46 @@ describe("readers that come and go", () => {
     await other.closed();
     await gateway.publish("a", 1);
     expect(data(await events(client, 1))).toEqual([1]);
+  });
+});
+
+describe("on a connection that is not a plain socket", () => {
+  class OtherSocket extends Socket {}
+
+  async function startOnOtherSockets(): Promise<HttpTransport> {
+    const transport = sse(options);
+    await start({ transports: [transport] });
+    gateway.fastify.server.prependListener("connection", (socket: Socket) => {
+      Object.setPrototypeOf(socket, OtherSocket.prototype);
+    });
+    return transport;
+  }
+
+  test("a stream is the same, only fatter", async () => {
+    await startOnOtherSockets();
+    const client = open("topic=a");
+    await client.holds("\n\n\r\n");
+    client.send("GET /realtime/events?topic=b&transport=sse HTTP/1.1\r\nHost: x\r\n\r\n");
+    await gateway.publish("b", "no");
+    await gateway.publish("a", "yes");
+    expect(data(await events(client, 1))).toEqual(["yes"]);
+    expect(client.text.split("HTTP/1.1")).toHaveLength(2);
+    const other = open("topic=a");
+    await readers(2);
+    client.destroy();
+    other.socket.end();
+    await other.closed();
+    await readers(0);
+    expect([gateway.seats.taken, gateway.errors]).toEqual([0, []]);
+  });
+
+  test("it ends as a whole body too", async () => {
+    const transport = await startOnOtherSockets();
+    const client = open("topic=a");
+    await client.holds("\n\n\r\n");
+    await transport.drain(CLOSE_REASONS.draining, 0, new AbortController().signal);
+    const text = await client.closed();
+    expect(dechunk(text.slice(text.indexOf("\r\n\r\n") + 4)).isWhole).toBe(true);
   });
 });
 
