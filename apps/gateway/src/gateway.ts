@@ -221,7 +221,10 @@ class RunningGateway implements Gateway {
         logger,
         limits: () => this.#config.limits,
         cors: () => this.#config.public.cors,
-        ...(this.#appProxy && { resourceParameters: this.#appProxy.resourceParameters }),
+        ...(this.#appProxy && {
+          resourceParameters: this.#appProxy.resourceParameters,
+          takeSnapshot: this.#appProxy.takeSnapshot,
+        }),
       }),
     );
     if (this.#appProxy !== null) await server.register(this.#appProxy.plugin);

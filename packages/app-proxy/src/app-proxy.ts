@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { systemClock, type Bus, type Clock, type CloseReason, type Logger, type Meter } from "@sluice/core";
-import { toFault, type ReadParameters } from "@sluice/http";
+import { toFault, type ReadParameters, type TakeSnapshot } from "@sluice/http";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { App, type AppOptions } from "./app.ts";
@@ -17,6 +17,7 @@ import { requestHeaders, type ForwardingRules } from "./request-headers.ts";
 import type { ChangeMethod, ResourceMatch } from "./resource-rule.ts";
 import type { ResourceTable } from "./resource-table.ts";
 import { freshTag, monitorLink, ResourceView, restoreAppTags, type ViewContext } from "./resource-view.ts";
+import { Snapshots } from "./snapshots.ts";
 import { checkLoop, targetOf, type Target } from "./target.ts";
 import { Tunnel } from "./tunnel.ts";
 import { Tunnels } from "./tunnels.ts";
@@ -47,6 +48,8 @@ export interface AppProxy {
   readonly plugin: FastifyPluginAsync;
   /** For `publicApi`: reads a request for a resource's own URL. */
   readonly resourceParameters: (request: FastifyRequest) => ReadParameters;
+  /** For `publicApi`: takes snapshots of resources. */
+  readonly takeSnapshot: TakeSnapshot;
   /** How many connections the app has switched to another protocol. */
   readonly tunnels: number;
   /** Ends tunnels one by one over `spreadMs`, all of them at the deadline. Requests under way are let finish. */
@@ -71,6 +74,7 @@ interface Errand {
 class GatewayInFront implements AppProxy {
   readonly plugin: FastifyPluginAsync;
   readonly resourceParameters: (request: FastifyRequest) => ReadParameters;
+  readonly takeSnapshot: TakeSnapshot;
   readonly #options: AppProxyOptions;
   readonly #app: App;
   readonly #forwarding: ForwardingRules;
@@ -99,6 +103,8 @@ class GatewayInFront implements AppProxy {
     this.#watched = new WatchedRequests(prefix);
     this.#tunnels = new Tunnels(clock, meter);
     this.resourceParameters = this.#watched.parameters;
+    const { rules, eventBytes } = options;
+    this.takeSnapshot = new Snapshots({ app: this.#app, bus, clock, forwarding: this.#forwarding, rules, eventBytes }).take;
     // Not in a scope of its own: it stands before all routes of the server.
     this.plugin = fastifyPlugin(async (fastify) => {
       fastify.addHook("onReady", async () => {

@@ -87,9 +87,13 @@ function summary({ method, path, answer }: Change): string {
 async function jsonOf({ answer, body }: Change, eventBytes: number): Promise<string | null> {
   if (body === null || body.length === 0 || !isJson(answer)) return null;
   const decoded = await decodeBody(body, answer.headers["content-encoding"] ?? "", eventBytes);
-  if (decoded === null) return null;
+  return decoded === null ? null : jsonText(decoded);
+}
+
+/** The text of a body that is JSON in UTF-8; `null` if it is none. */
+export function jsonText(body: Buffer): string | null {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(decoded);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
     JSON.parse(text);
     return text;
   } catch {

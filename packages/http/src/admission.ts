@@ -1,4 +1,4 @@
-import type { Access, Meter, Principal } from "@sluice/core";
+import type { Access, Meter, Principal, StoredEvent } from "@sluice/core";
 import type { FastifyRequest } from "fastify";
 import { hasUpgraded, isWebSocketUpgrade } from "./http-server.ts";
 import type { HttpTransport } from "./http-transport.ts";
@@ -9,6 +9,7 @@ import { invalidParameter } from "./query.ts";
 import type { ReadParameters } from "./read-parameters.ts";
 import type { ReadRequest } from "./read-request.ts";
 import type { Seats } from "./seats.ts";
+import { credentialsForApp, type TakeSnapshot } from "./snapshot.ts";
 
 /** What {@link Admission} needs. */
 export interface AdmissionOptions {
@@ -18,6 +19,8 @@ export interface AdmissionOptions {
   readonly seats: Seats;
   readonly meter: Meter;
   readonly cors: () => CorsRules;
+  /** Takes snapshots of resources; without it there are none. */
+  readonly takeSnapshot?: TakeSnapshot | undefined;
 }
 
 /** A request that may go on, and the transport that answers it. */
@@ -69,8 +72,22 @@ export class Admission {
     });
     if (principal.isByCookie) checkPage(request, transport, asked, cors());
     await access.check(principal, "read", asked.filters);
+    const snapshot = asked.wantsSnapshot ? await this.#snapshot(request, asked, principal) : null;
     const seat = transport.holdsConnection && request.method !== "HEAD" ? seats.take(request.ip) : null;
-    return toReadRequest(asked, principal, access, seat);
+    return toReadRequest(asked, { principal, access, seat, snapshot });
+  }
+
+  async #snapshot(
+    request: FastifyRequest,
+    { filters, accessToken }: ReadParameters,
+    principal: Principal,
+  ): Promise<StoredEvent> {
+    const [filter] = filters;
+    const { takeSnapshot } = this.#options;
+    if (takeSnapshot === undefined || filter === undefined || filter.isPattern) {
+      throw invalidParameter("snapshot", "only a topic that is a resource of the app has a snapshot");
+    }
+    return takeSnapshot(filter.text, credentialsForApp(request, principal, accessToken !== undefined));
   }
 }
 
@@ -87,12 +104,11 @@ function checkPage(request: FastifyRequest, transport: HttpTransport, asked: Rea
   }
 }
 
-function toReadRequest(
-  asked: ReadParameters,
-  principal: Principal,
-  access: Access,
-  seat: ReadRequest["seat"],
-): ReadRequest {
-  const { filters, types, start, limit, waitMs, ifNoneMatch, options, nextUrl } = asked;
-  return { filters, types, start, limit, waitMs, ifNoneMatch, principal, access, seat, options, nextUrl };
+/** What admission found out. */
+type Found = Pick<ReadRequest, "principal" | "access" | "seat" | "snapshot">;
+
+function toReadRequest(asked: ReadParameters, found: Found): ReadRequest {
+  const { filters, types, limit, waitMs, ifNoneMatch, options, nextUrl } = asked;
+  const start = found.snapshot === null ? asked.start : { cursor: found.snapshot.cursor };
+  return { filters, types, start, limit, waitMs, ifNoneMatch, options, nextUrl, ...found };
 }

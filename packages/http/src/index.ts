@@ -20,6 +20,8 @@ export {
   type ReadParameters,
 } from "./read-parameters.ts";
 export type { ReadOptions, ReadRequest, Seat } from "./read-request.ts";
+export { invalidParameter } from "./query.ts";
 export { Seats } from "./seats.ts";
+export type { TakeSnapshot } from "./snapshot.ts";
 export type { OpeningOptions, StreamFormat } from "./stream-format.ts";
 export { Streams, type StreamsOptions } from "./streams.ts";

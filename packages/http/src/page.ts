@@ -18,9 +18,9 @@ export function pageBody(events: readonly StoredEvent[], cursor: string, gap: Ga
   return { body: Buffer.from(text), cursor };
 }
 
-/** {@link pageBody} of what the bus answered. */
-export function bodyOf(page: ReadPage): PageBody {
-  return pageBody(page.events, page.cursor, page.gap);
+/** {@link pageBody} of what the bus answered, with what the reader is to be given before it. */
+export function bodyOf(page: ReadPage, snapshot: StoredEvent | null = null): PageBody {
+  return pageBody(snapshot === null ? page.events : [snapshot, ...page.events], page.cursor, page.gap);
 }
 
 /**

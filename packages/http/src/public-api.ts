@@ -14,6 +14,7 @@ import { Query } from "./query.ts";
 import { parametersOfQuery, type ReadParameters } from "./read-parameters.ts";
 import type { Seat } from "./read-request.ts";
 import { Seats } from "./seats.ts";
+import type { TakeSnapshot } from "./snapshot.ts";
 
 /** Options of {@link publicApi}. */
 export interface PublicApiOptions {
@@ -38,6 +39,8 @@ export interface PublicApiOptions {
    * @throws {SluiceError} `not-found` for a request that nobody has sent there
    */
   readonly resourceParameters?: (request: FastifyRequest) => ReadParameters;
+  /** Takes snapshots of resources, for `snapshot=1`; without it there are none. */
+  readonly takeSnapshot?: TakeSnapshot;
 }
 
 /** Where a part of the gateway sends requests for URLs of the app that are answered like `PREFIX/events`. */
@@ -55,7 +58,7 @@ export function publicApi(options: PublicApiOptions): FastifyPluginAsync {
     registerCors(fastify, cors);
     for (const transport of transports) await transport.register?.(fastify);
     const seats = options.seats ?? new Seats(limits);
-    const admission = new Admission({ transports, access, seats, meter, cors });
+    const admission = new Admission({ transports, access, seats, meter, cors, takeSnapshot: options.takeSnapshot });
     const path = `${options.prefix}/events`;
     registerRead(fastify, path, {
       admission,

@@ -9,6 +9,8 @@ export interface ReadParameters {
   readonly filters: readonly Filter[];
   readonly types: readonly string[];
   readonly start: Start;
+  /** Whether the reader is to begin with what its topic, a resource of the app, is now. */
+  readonly wantsSnapshot: boolean;
   readonly limit: number;
   readonly waitMs: number | null;
   readonly ifNoneMatch: string | null;
@@ -31,7 +33,7 @@ const MAX_WAIT_SECONDS = 60;
 
 const TYPE = /^[A-Za-z0-9._-]{1,128}$/;
 const CALLBACK = /^[A-Za-z_$][\w$]{0,63}(?:\.[A-Za-z_$][\w$]{0,63}){0,3}$/;
-const PLACES: ReadonlySet<string> = new Set(["after", "last"]);
+const PLACES: ReadonlySet<string> = new Set(["after", "last", "snapshot"]);
 
 /** Options that nobody asked for. */
 export const NO_READ_OPTIONS: ReadOptions = Object.freeze({ isNamed: false, isPadded: false, callback: null });
@@ -46,12 +48,17 @@ export function parametersOfQuery(url: string, headers: IncomingHttpHeaders, max
   const last = query.integer("last", 0, MAX_LAST);
   if (after !== undefined && last !== undefined) throw invalidParameter("last", "last and after exclude each other");
   const asked = after === undefined ? (last === undefined ? null : lastStart(last)) : startAfter(after);
+  const place = placeOf(headers, asked);
+  // Who comes back with a place goes on from there, whatever else the URL still says.
+  const wantsSnapshot = query.flag("snapshot") && place.ifNoneMatch === null && !hasLastEventId(headers);
+  if (wantsSnapshot) checkSnapshot(query.all("topic"), asked);
   const waitSeconds = query.integer("wait", 1, MAX_WAIT_SECONDS) ?? preferredWait(headerOf(headers, "prefer"));
   const rest = query.without(PLACES);
   return {
     filters: filtersOf(query, maxFilters),
     types: typesOf(query),
-    ...placeOf(headers, asked),
+    ...place,
+    wantsSnapshot,
     limit: query.integer("limit", 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
     waitMs: waitSeconds === null ? null : waitSeconds * 1000,
     options: {
@@ -79,6 +86,7 @@ export function parametersOfResource(
     filters,
     types: [],
     ...placeOf(headers, null),
+    wantsSnapshot: false,
     limit: DEFAULT_LIMIT,
     waitMs: waitSeconds === null ? null : waitSeconds * 1000,
     options: NO_READ_OPTIONS,
@@ -102,6 +110,16 @@ function placeOf(headers: IncomingHttpHeaders, asked: Start | null): Pick<ReadPa
     return { start: { cursor: lastEventId }, ifNoneMatch };
   }
   return { start: asked ?? (ifNoneMatch === null ? "latest" : { cursor: ifNoneMatch }), ifNoneMatch };
+}
+
+function hasLastEventId(headers: IncomingHttpHeaders): boolean {
+  return (headerOf(headers, "last-event-id") ?? "") !== "";
+}
+
+function checkSnapshot(topics: readonly string[], asked: Start | null): void {
+  if (asked !== null && asked !== "latest")
+    throw invalidParameter("snapshot", "snapshot goes with last=0, or without last and after");
+  if (new Set(topics).size !== 1) throw invalidParameter("snapshot", "snapshot goes with one topic");
 }
 
 function startAfter(after: string): Start {

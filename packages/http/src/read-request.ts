@@ -1,4 +1,4 @@
-import type { Access, Filter, Principal, Start } from "@sluice/core";
+import type { Access, Filter, Principal, Start, StoredEvent } from "@sluice/core";
 
 /** A place among the connections that the gateway may hold. Whoever holds a reader gives it back when the reader is gone. */
 export interface Seat {
@@ -17,6 +17,11 @@ export interface ReadRequest {
   readonly types: readonly string[];
   /** `Last-Event-ID`, else `after` or `last`, else `If-None-Match` where that is a cursor, else `latest`. */
   readonly start: Start;
+  /**
+   * What the reader is given first, before it is read from `start`, which is then the cursor of this event; `null` but
+   * for those who asked for it. It is not in the log, so it is encoded for this reader alone and counts for nothing there.
+   */
+  readonly snapshot: StoredEvent | null;
   /** Events of one page at the most. */
   readonly limit: number;
   /** How long the client is ready to wait for the first event; `null` if it did not say. */

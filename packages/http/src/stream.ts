@@ -48,7 +48,7 @@ export class Stream implements Sink<Buffer>, HeartbeatMember {
     socket.on("drain", () => this.#drained());
     // What a client says on a stream is nobody's business, but its hanging up is seen only by reading.
     socket.resume();
-    // Far below what makes a socket full: nothing was written before, and this is some hundred bytes.
+    // Some hundred bytes, and with a snapshot one event more: what makes the socket full is a batch behind that at most.
     socket.write(first);
     const subscription = this.#subscription;
     this.#guard = read.access.guard(

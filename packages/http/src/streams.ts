@@ -85,7 +85,9 @@ export class Streams implements StreamHost {
     const stream = new Stream(this, socket, codec, read.seat);
     this.#open.add(stream);
     this.#wheel.add(stream, this.#stepMs);
-    stream.begin(Buffer.concat([Buffer.from(head, "latin1"), codec.frame(opening)]), read, start);
+    const first = [Buffer.from(head, "latin1"), codec.frame(opening)];
+    if (read.snapshot !== null) first.push(codec.encode([read.snapshot]));
+    stream.begin(Buffer.concat(first), read, start);
   }
 
   /** Sends all readers away, one by one over `spreadMs`, and cuts those that are left at the deadline. */

@@ -41,10 +41,10 @@ class LongPolling implements HttpTransport {
     const waitMs = Math.min(read.waitMs ?? DEFAULT_WAIT_MS, this.#maxWaitMs);
     reply.header("preference-applied", `wait=${Math.ceil(waitMs / 1000)}`);
     const page = await bus.read(interestIn(read.filters, read.types), read.start, read.limit);
-    const isWorthSending = page.events.length > 0 || page.gap !== null;
+    const isWorthSending = page.events.length > 0 || page.gap !== null || read.snapshot !== null;
     if (isWorthSending || this.#isDraining || request.method === "HEAD") {
       read.seat?.release();
-      const made = bodyOf(page);
+      const made = bodyOf(page, read.snapshot);
       meter.delivered(this.name, 1, page.events.length, made.body.length, 0);
       sendPage(reply, read, made);
       return;

@@ -49,7 +49,7 @@ class Polling implements HttpTransport {
         .send();
       return;
     }
-    const made = bodyOf(page);
+    const made = bodyOf(page, read.snapshot);
     this.#started().meter.delivered(this.name, 1, page.events.length, made.body.length, 0);
     sendPage(reply, read, made);
   }

@@ -99,12 +99,13 @@ export class Connection implements Sink<Buffer>, HeartbeatMember, Peer {
   }
 
   /** Welcomes the client and begins with what the URL asked for. */
-  start(session: string, { filters, types, start }: ReadRequest): void {
+  start(session: string, { filters, types, start, snapshot }: ReadRequest): void {
     const { bus, heartbeatMs } = this.shared;
     const { after } = bus.resolve(start);
     const heartbeat = heartbeatMs / 1000;
     this.send(`{"op":"welcome","session":"${session}","cursor":"${bus.cursorAt(after)}","heartbeat":${heartbeat}}`);
     if (filters.length === 0) return;
+    if (snapshot !== null) this.write(eventCodec.encode([snapshot]));
     this.subscription.extend(filters, types, start, start === "latest" ? {} : { observer: new Replayed(this, "") });
   }
 

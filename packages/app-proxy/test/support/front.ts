@@ -133,6 +133,7 @@ export class Front {
           limits,
           cors: () => ({ origins: [], hasCredentials: false }),
           resourceParameters: this.proxy.resourceParameters,
+          takeSnapshot: this.proxy.takeSnapshot,
         }),
       );
     });
