@@ -210,7 +210,7 @@ export function describeModel(kind: LogKind): void {
             await underTest.dispose();
           }
         }),
-        { numRuns: kind.modelRuns, interruptAfterTimeLimit: 20_000, endOnFailure: false },
+        { numRuns: kind.modelRuns, interruptAfterTimeLimit: 12_000, endOnFailure: false },
       );
     },
   );
