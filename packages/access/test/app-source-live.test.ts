@@ -305,6 +305,18 @@ describe("a reload", () => {
     await other.stop();
   });
 
+  test("lets what is under way on the old options come to its end, and a close does not", async () => {
+    const open: (() => void)[] = [];
+    gateway.app.answer = (_, response) => void open.push(() => response.end());
+    const asking = ["orders/1", "orders/2"].map((topic) => mayRead(gateway.access, cookie("ann"), topic));
+    await until(() => open.length === 2);
+    gateway.source.reload({ ...gateway.options, method: "HEAD" });
+    open.shift()?.();
+    await Promise.race(asking);
+    gateway.source.close();
+    expect((await Promise.all(asking)).toSorted()).toEqual(["app-unavailable", "granted"]);
+  });
+
   test("to another pace goes at that one", async () => {
     const reader = await gateway.connect(cookie("ann"), "orders/1");
     gateway.source.reload({ ...gateway.options, ttlMs: 100, recheckMs: 1_000, whenAppIsDown: "end" });

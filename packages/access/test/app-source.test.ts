@@ -236,6 +236,38 @@ describe("the question", () => {
     expect(written).toBeLessThan(16 * 1024 * 1024);
   });
 
+  test("does not wait for a body that stands still, and lets go of its connection", async () => {
+    let isClosed = false;
+    gateway.app.answer = (_, response) => {
+      response.on("close", () => (isClosed = true));
+      response.writeHead(200).write("the beginning");
+    };
+    expect(await mayRead(gateway.access, {}, "orders/1")).toBe("granted");
+    gateway.clock.advance(1_999);
+    gateway.app.answer = null;
+    expect(await mayRead(gateway.access, {}, "orders/2")).toBe("granted");
+    expect(isClosed).toBe(false);
+    gateway.clock.advance(1);
+    await until(() => isClosed);
+  });
+
+  test("takes no head without end for an answer", async () => {
+    gateway.app.answer = (_, response) => response.writeHead(200, { "x-long": "x".repeat(70_000) }).end();
+    expect(await mayRead(gateway.access, {}, "orders/1")).toBe("app-unavailable");
+  });
+
+  test("waits with ten thousand others at the most; who comes then is told to come back", async () => {
+    gateway.app.answer = () => undefined;
+    const asking = Array.from({ length: 10_000 }, (_, index) =>
+      mayRead(gateway.access, cookie(`${index}`), "orders/1"),
+    );
+    await until(() => gateway.source.figures.asked === 10_000);
+    expect(await mayRead(gateway.access, cookie("one too many"), "orders/1")).toBe("app-unavailable");
+    expect(gateway.source.figures.asked).toBe(10_000);
+    gateway.source.close();
+    expect(new Set(await Promise.all(asking))).toEqual(new Set(["app-unavailable"]));
+  });
+
   test("is put once more where a kept connection was closed in that moment, and not where a new one is", async () => {
     const seen = new WeakSet<object>();
     gateway.app.answer = (request, response) => {

@@ -91,6 +91,9 @@ describe("a further source", () => {
     expect(one).toBe(two);
     expect(one).not.toBe(other);
     expect(one).toMatchObject({ hasCredentials: false, isByCookie: false, foreign: { site: "http://a", key: "" } });
+    // Sites are named by clients: those that nobody comes by any more are forgotten.
+    for (let index = 0; index < 64; index += 1) await gateway.identify({ site: `http://${index}` });
+    expect(await gateway.identify({ site: "http://a" })).not.toBe(one);
   });
 
   test("finds the cookies beside a token of ours, and not the token", async () => {

@@ -49,6 +49,8 @@ export class AppClient {
   readonly #url: URL;
   readonly #clock: Clock;
   readonly #agent: HttpAgent;
+  /** One for each question that is under way. */
+  readonly #deadlines = new Set<AbortController>();
 
   constructor(options: AppClientOptions, clock: Clock) {
     this.#options = options;
@@ -56,6 +58,11 @@ export class AppClient {
     this.#clock = clock;
     const agent = { keepAlive: true, timeout: IDLE_MS, maxSockets: MAX_CONNECTIONS, scheduling: "lifo" as const };
     this.#agent = this.#isTls ? new HttpsAgent(agent) : new HttpAgent(agent);
+  }
+
+  /** Whether no question is under way. */
+  get isIdle(): boolean {
+    return this.#deadlines.size === 0;
   }
 
   /** What of the site the app is told. */
@@ -73,18 +80,22 @@ export class AppClient {
   ask(path: string, credentials: ForeignCredentials): Promise<AppAnswer> {
     return new Promise((resolve) => {
       const deadline = new AbortController();
+      this.#deadlines.add(deadline);
       const { timeoutMs } = this.#options;
       const cancel = this.#clock.after(timeoutMs, () => deadline.abort());
       const settle = (answer: AppAnswer): void => {
         cancel();
+        this.#deadlines.delete(deadline);
         resolve(deadline.signal.aborted ? { failure: `no answer in ${timeoutMs} ms` } : answer);
       };
       this.#send({ path, headers: this.#headers(credentials), signal: deadline.signal, settle, isLast: false });
     });
   }
 
-  /** Ends all connections, also those in use. */
+  /** Gives up all questions, and ends all connections. */
   close(): void {
+    // An agent that is destroyed still sends what waits for a connection.
+    for (const deadline of this.#deadlines) deadline.abort();
     this.#agent.destroy();
   }
 

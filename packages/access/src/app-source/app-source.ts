@@ -60,6 +60,8 @@ export class AppSource implements GrantSource, LiveGrants {
   readonly #figures = { asked: 0, hits: 0, granted: 0, refused: 0, down: 0 };
   #options: AppSourceOptions;
   #client: AppClient;
+  /** Those of former options that may still have questions under way. */
+  #formerClients: readonly AppClient[] = [];
   #deadlines: Deadlines;
   #waiting = 0;
   #isDown = false;
@@ -129,7 +131,7 @@ export class AppSource implements GrantSource, LiveGrants {
     const { url, host, method, timeoutMs } = this.#options;
     const isOther = url !== former.url || host !== former.host || method !== former.method;
     if (isOther || timeoutMs !== former.timeoutMs) {
-      // What is under way on the old one comes to its end; its connections are let go when they are idle.
+      this.#formerClients = [...this.#formerClients, this.#client].filter(({ isIdle }) => !isIdle);
       this.#client = new AppClient(this.#options, this.#clock);
     }
     if (isOther) this.#questions.clear();
@@ -142,7 +144,7 @@ export class AppSource implements GrantSource, LiveGrants {
   close(): void {
     this.#isClosed = true;
     this.#deadlines.close();
-    this.#client.close();
+    for (const client of [...this.#formerClients, this.#client]) client.close();
     this.#questions.clear();
   }
 

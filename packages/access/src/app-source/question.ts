@@ -23,24 +23,13 @@ const RETRY_AFTER_SECONDS = 2;
 
 /** The verdict as the asker is told it. */
 export function tell(verdict: Verdict, asker: Asker): GrantVerdict {
-  switch (verdict) {
-    case "granted":
-      return "granted";
-    case "down":
-      return new SluiceError("app-unavailable", "The app that decides on this does not answer.", {
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-      });
-    case "not-found":
-      return new SluiceError("not-found", "The app knows nothing at this address.");
-    case "other":
-      return refusal(asker.hasCredentials ? "forbidden" : "unauthorized");
-    case "unauthorized":
-    case "forbidden":
-      return refusal(verdict);
+  if (verdict === "granted") return verdict;
+  if (verdict === "down") {
+    const retryAfterSeconds = RETRY_AFTER_SECONDS;
+    return new SluiceError("app-unavailable", "The app that decides on this does not answer.", { retryAfterSeconds });
   }
-}
-
-function refusal(code: "unauthorized" | "forbidden"): SluiceError {
+  if (verdict === "not-found") return new SluiceError(verdict, "The app knows nothing at this address.");
+  const code = verdict === "other" ? (asker.hasCredentials ? "forbidden" : "unauthorized") : verdict;
   return new SluiceError(code, "The app does not let these credentials GET this.");
 }
 
