@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 
 /** Options of {@link GatewayProcess}. */
 export interface GatewayProcessOptions {
+  /** URL of the app behind it: `http://127.0.0.1:3000`. */
+  readonly app: string;
   /** 0 is any free one. */
   readonly publicPort: number;
   /** 0 is any free one. */
@@ -100,13 +102,14 @@ export class GatewayProcess {
   }
 
   #spawn(): ChildProcess & { readonly stdout: NonNullable<ChildProcess["stdout"]> } {
-    const { publicPort, adminPort, data, environment } = this.#options;
+    const { app, publicPort, adminPort, data, environment } = this.#options;
     return spawn(process.execPath, [COMMAND, "serve", "--config", CONFIG], {
       stdio: ["ignore", "pipe", "inherit"],
       env: {
         ...environment,
         SLUICE_PUBLIC_LISTEN: hostOf(this.#addresses?.public, publicPort),
         SLUICE_ADMIN_LISTEN: hostOf(this.#addresses?.admin, adminPort),
+        SLUICE_APP: app,
         SLUICE_LOG_PATH: data,
         SLUICE_LOGGING_LEVEL: "info",
         SLUICE_LOGGING_FORMAT: "json",

@@ -1,4 +1,4 @@
-export { MENU, type Pizza } from "./menu.ts";
-export type { OrderStatus, OrderView } from "./order.ts";
-export { Publisher, type PublisherOptions } from "./publisher.ts";
-export { localUrl, runShop, type RunningShop, type RunShopOptions } from "./run-shop.ts";
+export { Cook, type CookOptions } from "./cook.ts";
+export { MENU, type Pizza } from "./shop/menu.ts";
+export type { OrderStatus, OrderView } from "./shop/order.ts";
+export { runShop, type RunningShop, type RunShopOptions } from "./shop/run-shop.ts";

@@ -19,9 +19,13 @@ export class OptionError extends Error {}
 
 /** The flags, and the variable that says the same. The flag wins. */
 export const FLAGS = {
-  "public-port": { variable: "PLAYGROUND_PUBLIC_PORT", fallback: "8080", what: "the gateway's port for clients" },
+  "public-port": {
+    variable: "PLAYGROUND_PUBLIC_PORT",
+    fallback: "8080",
+    what: "the gateway's port for clients, and the shop's",
+  },
   "admin-port": { variable: "PLAYGROUND_ADMIN_PORT", fallback: "8081", what: "the gateway's port for publishing" },
-  "shop-port": { variable: "PLAYGROUND_SHOP_PORT", fallback: "3000", what: "the shop's port" },
+  "shop-port": { variable: "PLAYGROUND_SHOP_PORT", fallback: "3000", what: "the port of the app behind the gateway" },
   speed: { variable: "PLAYGROUND_SPEED", fallback: "1", what: "how many times faster pizzas are made" },
   data: { variable: "PLAYGROUND_DATA", fallback: "", what: "the folder of the gateway's log" },
 } as const;

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { MENU } from "./menu.ts";
+import { MENU } from "./shop/menu.ts";
 import { orderCommand, watchCommands, type Addresses, type Command } from "./try-it.ts";
 
 const TEMPLATE = readFileSync(new URL("page.html", import.meta.url), "utf8");
@@ -14,9 +14,9 @@ export function renderPage(addresses: Addresses): string {
         `<tr><th scope="row"><code>${escape(name)}</code></th><td>${escape(toppings.join(", "))}</td>` +
         `<td>${bakingMs / 1000}&nbsp;s</td></tr>`,
     ).join("\n"),
-    shop: escape(addresses.shop),
-    gateway: escape(addresses.gateway),
+    front: escape(addresses.front),
     admin: escape(addresses.admin),
+    app: escape(addresses.app),
   };
   return TEMPLATE.replace(/\{\{(\w+)\}\}/g, (_placeholder, name: string) => parts[name] ?? "");
 }

@@ -1,13 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
+import { Cook } from "./cook.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import { helpText, OptionError, readOptions, type StartOptions } from "./options.ts";
+import { renderPage } from "./page.ts";
 import { checkFree } from "./ports.ts";
-import { localUrl, runShop, type RunningShop } from "./run-shop.ts";
+import { runShop } from "./shop/run-shop.ts";
 import { orderCommand, watchCommands, type Addresses } from "./try-it.ts";
 
 const DATA = fileURLToPath(new URL("../data", import.meta.url));
-const PUBLISH_BEFORE_CLOSING_MS = 2_000;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -17,6 +18,11 @@ function complain(error: unknown): void {
   process.stderr.write(`sluice: ${(error as Error).message}\n`);
 }
 
+/** The same address with the name that people type. */
+function localUrl(address: string): string {
+  return address.replace("//127.0.0.1:", "//localhost:").replace(/\/$/, "");
+}
+
 function banner(addresses: Addresses, pid: number | undefined): string {
   const bold = (text: string): string => styleText("bold", text);
   const row = (title: string, text: string): string => `  ${title.padEnd(20)}${text}`;
@@ -24,8 +30,9 @@ function banner(addresses: Addresses, pid: number | undefined): string {
     "",
     `${bold("The pizza parlour is open.")} Ctrl-C closes it.`,
     "",
-    row("Page", bold(addresses.shop)),
-    row("Gateway", `${addresses.gateway} (publishing, health, metrics: ${addresses.admin}, process ${pid})`),
+    row("Page", bold(addresses.front)),
+    row("Gateway", `${addresses.front} (publishing, health, metrics: ${addresses.admin}, process ${pid})`),
+    row("The app behind it", `${addresses.app} (it knows nothing of the gateway)`),
     "",
     `${bold("Watch,")} each in a terminal of its own, in this folder:`,
     "",
@@ -38,32 +45,27 @@ function banner(addresses: Addresses, pid: number | undefined): string {
   ].join("\n");
 }
 
+/** Something that runs, and how it is ended. */
+type Closing = () => Promise<void>;
+
 /** Opens everything and stays until a signal ends it. */
 async function start(options: StartOptions): Promise<void> {
   await checkFree(options.publicPort, "public-port");
   await checkFree(options.adminPort, "admin-port");
   await checkFree(options.shopPort, "shop-port");
-  const gateway = new GatewayProcess({
-    publicPort: options.publicPort,
-    adminPort: options.adminPort,
-    data: options.data ?? DATA,
-    environment: process.env,
-    say,
-    onLost: () => {
-      say("The gateway has ended and is started again. The shop goes on, and tells it later.");
-      gateway.start().then(() => say(`The gateway is back, as process ${gateway.pid}.`), fail);
-    },
-  });
-  let shop: RunningShop | undefined;
+  /** What has been opened, the newest last: clients before the gateway, the gateway before the app. */
+  const opened: Closing[] = [];
+  let gateway: GatewayProcess | undefined;
+  let isOpen = false;
   let isStopping = false;
 
-  // The shop first, so that what it still has to tell finds the gateway alive. A second signal does not wait.
+  // A second signal does not wait.
   async function stop(): Promise<void> {
-    if (isStopping) return gateway.kill();
+    if (isStopping) return gateway?.kill();
     isStopping = true;
-    await shop?.close(PUBLISH_BEFORE_CLOSING_MS);
-    await gateway.stop();
-    if (shop !== undefined) say("\nThe pizza parlour is closed.");
+    // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
+    for (const close of opened.toReversed()) await close();
+    if (isOpen) say("\nThe pizza parlour is closed.");
   }
 
   async function fail(error: unknown): Promise<void> {
@@ -73,22 +75,47 @@ async function start(options: StartOptions): Promise<void> {
     await stop();
   }
 
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
-  process.on("exit", () => gateway.kill());
-
-  try {
-    const at = await gateway.start();
-    shop = await runShop({
-      port: options.shopPort,
-      gateway: localUrl(at.public),
-      admin: at.admin,
-      speed: options.speed,
-      onTrouble: (reason) => {
-        say(reason === null ? "Publishing works again." : `Publishing waits for the gateway: ${reason}`);
+  async function open(): Promise<void> {
+    let page = "";
+    const shop = await runShop({ port: options.shopPort, page: () => page });
+    opened.push(() => shop.close());
+    const running = new GatewayProcess({
+      app: shop.url,
+      publicPort: options.publicPort,
+      adminPort: options.adminPort,
+      data: options.data ?? DATA,
+      environment: process.env,
+      say,
+      onLost: () => {
+        // Ctrl-C in a terminal is a signal to both processes.
+        if (isStopping) return;
+        say("The gateway has ended and is started again.");
+        running.start().then(() => say(`The gateway is back, as process ${running.pid}.`), fail);
       },
     });
-    if (isStopping) return await shop.close(0);
-    say(banner({ shop: shop.url, gateway: localUrl(at.public), admin: localUrl(at.admin) }, gateway.pid));
+    gateway = running;
+    opened.push(() => running.stop());
+    const at = await running.start();
+    if (isStopping) return;
+    const addresses = { front: localUrl(at.public), admin: localUrl(at.admin), app: localUrl(shop.url) };
+    page = renderPage(addresses);
+    const cook = new Cook({
+      shop: at.public,
+      speed: options.speed,
+      onTrouble: (reason) => {
+        say(reason === null ? "The cook reaches the shop again." : `The cook can't reach the shop: ${reason}`);
+      },
+    });
+    opened.push(() => cook.close());
+    cook.start();
+    isOpen = true;
+    say(banner(addresses, running.pid));
+  }
+
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
+  process.on("exit", () => gateway?.kill());
+  try {
+    await open();
   } catch (error) {
     await fail(error);
   }

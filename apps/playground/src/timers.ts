@@ -1,7 +1,5 @@
 /** Time and chance, injected so that tests can hold them. */
 export interface Timers {
-  /** Wall clock, Unix milliseconds. */
-  now(): number;
   /** Runs `task` once after `delayMs`; the answer cancels it. */
   after(delayMs: number, task: () => void): () => void;
   /** In [0, 1). */
@@ -10,7 +8,6 @@ export interface Timers {
 
 /** The machine's own. */
 export const systemTimers: Timers = Object.freeze({
-  now: () => Date.now(),
   after(delayMs: number, task: () => void): () => void {
     const timer = setTimeout(task, delayMs);
     return () => clearTimeout(timer);

@@ -8,16 +8,19 @@ export interface Command {
 
 /** Where everything is, as URLs without a slash at the end. */
 export interface Addresses {
-  readonly shop: string;
-  readonly gateway: string;
+  /** The gateway's public listener, and with it the shop's. */
+  readonly front: string;
+  /** The gateway's admin listener. */
   readonly admin: string;
+  /** The shop itself. */
+  readonly app: string;
 }
 
 // Double quotes, since they mean the same to every shell, the ones on Windows included.
 
-/** One command per transport, each showing what happens to all orders. */
-export function watchCommands({ gateway }: Addresses): readonly Command[] {
-  const events = `${gateway}/realtime/events?topic=orders/**`;
+/** One command per transport, each showing what happens to all orders; and one for the shop's own URL. */
+export function watchCommands({ front }: Addresses): readonly Command[] {
+  const events = `${front}/realtime/events?topic=orders&topic=orders/**`;
   return [
     {
       title: "Polling",
@@ -37,16 +40,21 @@ export function watchCommands({ gateway }: Addresses): readonly Command[] {
     {
       title: "WebSocket",
       what: "The same over a WebSocket, with the project's own command: many builds of curl have none.",
-      command: `npm run -s sluice -- watch "orders/**" --transport websocket --url ${gateway}`,
+      command: `npm run -s sluice -- watch orders "orders/**" --transport websocket --url ${front}`,
+    },
+    {
+      title: "The shop's own URL",
+      what: "GET /orders is the list of orders. Asked for as a stream, it is every new order; /orders/ID is what happens to one.",
+      command: `curl -N -H "Accept: text/event-stream" ${front}/orders`,
     },
   ];
 }
 
 /** The command that makes something happen. */
-export function orderCommand({ shop }: Addresses): Command {
+export function orderCommand({ front }: Addresses): Command {
   return {
     title: "A margherita, please",
-    what: "The shop takes the order, bakes it, and it is ready: three events.",
-    command: `curl -d pizza=margherita ${shop}/orders`,
+    what: "The shop takes the order, the cook bakes it, and it is ready: three requests to the shop, three events.",
+    command: `curl -d pizza=margherita ${front}/orders`,
   };
 }

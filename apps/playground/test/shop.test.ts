@@ -1,114 +1,107 @@
 import { describe, expect, test } from "vitest";
-import type { Order } from "../src/order.ts";
-import { Shop, type ShopOptions } from "../src/shop.ts";
-import { ManualTimers } from "./manual-timers.ts";
+import type { Order, OrderStatus } from "../src/shop/order.ts";
+import { Shop, type ShopOptions } from "../src/shop/shop.ts";
 
-function open(options: ShopOptions = {}): {
+interface Opened {
   readonly shop: Shop;
-  readonly timers: ManualTimers;
-  readonly changes: readonly Order[];
   readonly order: (pizza?: string) => Order;
-} {
-  const timers = new ManualTimers();
-  const shop = new Shop({ timers, ...options });
-  const changes: Order[] = [];
-  shop.onChange((order) => changes.push(order));
+  /** Gives it one status after the other. */
+  readonly advance: (order: Order, ...statuses: readonly OrderStatus[]) => void;
+}
+
+function open(options: ShopOptions = {}): Opened {
+  let nowMs = 1_000;
+  const shop = new Shop({ now: () => (nowMs += 1), ...options });
   return {
     shop,
-    timers,
-    changes,
     order(pizza = "margherita"): Order {
       const placing = shop.place(pizza);
       if (placing.outcome !== "placed") throw new Error(placing.outcome);
       return placing.order;
     },
+    advance({ id }, ...statuses): void {
+      for (const status of statuses) expect(shop.change(id, status).outcome).toBe("changed");
+    },
   };
 }
 
 describe("an order", () => {
-  test("is placed, baked and ready in the menu's time", () => {
-    const { shop, timers, changes, order } = open();
-    const { id, placedAtMs } = order("margherita");
-    timers.advance(1_999);
-    expect(shop.find(id)?.status).toBe("placed");
-    timers.advance(1);
-    expect(shop.find(id)?.status).toBe("baking");
-    timers.advance(8_000);
-    expect(changes.map(({ status, revision, changedAtMs }) => [status, revision, changedAtMs - placedAtMs])).toEqual([
-      ["placed", 1, 0],
-      ["baking", 2, 2_000],
-      ["ready", 3, 10_000],
-    ]);
-    expect(timers.waiting).toBe(0);
+  test("goes from placed over baking to ready, each with its time", () => {
+    const { shop, order, advance } = open();
+    const placed = order();
+    expect(placed).toMatchObject({ status: "placed", placedAtMs: 1_001, changedAtMs: 1_001 });
+    advance(placed, "baking");
+    expect(shop.find(placed.id)).toMatchObject({ status: "baking", placedAtMs: 1_001, changedAtMs: 1_002 });
+    advance(placed, "ready");
+    expect(shop.find(placed.id)).toMatchObject({ status: "ready", placedAtMs: 1_001, changedAtMs: 1_003 });
   });
 
-  test("is made faster at a higher speed", () => {
-    const { shop, timers, order } = open({ speed: 10 });
-    const { id } = order("margherita");
-    timers.advance(1_000);
-    expect(shop.find(id)?.status).toBe("ready");
+  test("given the status that it has stays as it is", () => {
+    const { shop, order, advance } = open();
+    const placed = order();
+    advance(placed, "baking");
+    const before = shop.find(placed.id);
+    advance(placed, "baking");
+    expect(shop.find(placed.id)).toBe(before);
   });
 
-  test.each([
-    ["placed", 0],
-    ["baking", 3_000],
-  ])("is cancelled while %s and then changes no more", (_status, afterMs) => {
-    const { shop, timers, changes, order } = open();
+  test.each<readonly [readonly OrderStatus[], readonly OrderStatus[]]>([
+    [[], ["ready"]],
+    [["baking"], ["placed"]],
+    [
+      ["baking", "ready"],
+      ["placed", "baking", "cancelled"],
+    ],
+    [["cancelled"], ["placed", "baking", "ready"]],
+    [
+      ["baking", "cancelled"],
+      ["placed", "baking", "ready"],
+    ],
+  ])("after %j can't become any of %j", (statuses, refused) => {
+    const { shop, order, advance } = open();
     const { id } = order();
-    timers.advance(afterMs);
-    expect(shop.cancel(id).outcome).toBe("cancelled");
-    expect(shop.cancel(id).outcome).toBe("cancelled");
-    timers.advance(60_000);
-    expect(shop.find(id)?.status).toBe("cancelled");
-    expect(changes.filter(({ status }) => status === "cancelled")).toHaveLength(1);
-    expect(changes.at(-1)?.status).toBe("cancelled");
-  });
-
-  test("is not cancelled when it is ready", () => {
-    const { shop, timers, changes, order } = open();
-    const { id } = order();
-    timers.advance(60_000);
-    expect(shop.cancel(id).outcome).toBe("too-late");
-    expect(changes.at(-1)?.status).toBe("ready");
+    advance({ id } as Order, ...statuses);
+    for (const status of refused) {
+      expect(shop.change(id, status)).toEqual({ outcome: "not-possible", order: shop.find(id) });
+    }
+    expect(shop.find(id)?.status).toBe(statuses.at(-1) ?? "placed");
   });
 });
 
 describe("the shop", () => {
   test("refuses what is not on the menu and doesn't know every order", () => {
-    const { shop, changes } = open();
+    const { shop } = open();
     expect(shop.place("hawaii")).toEqual({ outcome: "unknown-pizza" });
-    expect(shop.cancel("nobody")).toEqual({ outcome: "unknown-order" });
-    expect(changes).toEqual([]);
+    expect(shop.change("nobody", "cancelled")).toEqual({ outcome: "unknown-order" });
+    expect(shop.list()).toEqual([]);
   });
 
   test("takes no more than the kitchen holds, until something is done", () => {
-    const { shop, timers, order } = open({ maxOpenOrders: 2 });
-    const { id } = order();
+    const { shop, order, advance } = open({ maxOpenOrders: 2 });
+    const first = order();
+    const second = order();
+    expect(shop.place("margherita")).toEqual({ outcome: "kitchen-full" });
+    advance(first, "cancelled");
     order();
     expect(shop.place("margherita")).toEqual({ outcome: "kitchen-full" });
-    shop.cancel(id);
-    order();
-    expect(shop.place("margherita")).toEqual({ outcome: "kitchen-full" });
-    timers.advance(60_000);
+    advance(second, "baking", "ready");
     order();
   });
 
   test("forgets the oldest orders that are done, never one that is open", () => {
-    const { shop, timers, order } = open({ maxDoneOrders: 2 });
+    const { shop, order, advance } = open({ maxDoneOrders: 2 });
     const early = order("calzone");
     const done = [order("marinara"), order("margherita"), order("funghi")];
-    timers.advance(13_000);
-    expect(shop.find(early.id)?.status).toBe("baking");
+    for (const each of done) advance(each, "baking", "ready");
+    expect(shop.find(early.id)?.status).toBe("placed");
     expect(done.map(({ id }) => shop.find(id)?.status)).toEqual([undefined, "ready", "ready"]);
     expect(shop.list().map(({ pizza }) => pizza)).toEqual(["funghi", "margherita", "calzone"]);
   });
 
-  test("closed: nothing is baked any more", () => {
-    const { shop, timers, changes, order } = open();
-    order();
-    shop.close();
-    timers.advance(60_000);
-    expect(changes).toHaveLength(1);
-    expect(timers.waiting).toBe(0);
+  test("gives no id twice", () => {
+    // Chance that repeats itself: the second order draws the first one's id, and has to draw again.
+    const draws = [...Array<number>(12).fill(0), ...Array<number>(6).fill(0.5)];
+    const { order } = open({ random: () => draws.shift() as number });
+    expect([order().id, order().id]).toEqual(["222222", "hhhhhh"]);
   });
 });

@@ -38,12 +38,14 @@ export class Started {
     return Number(this.#find(/process (\d+)/));
   }
 
-  get shop(): string {
+  /** The gateway's public address, and the shop's. */
+  get front(): string {
     return this.#find(/Page\s+(http:\S+)/);
   }
 
-  get gateway(): string {
-    return this.#find(/Gateway\s+(http:\S+)/);
+  /** The app's own address. */
+  get app(): string {
+    return this.#find(/The app behind it\s+(http:\S+)/);
   }
 
   get admin(): string {

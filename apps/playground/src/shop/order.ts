@@ -6,21 +6,32 @@
  */
 export type OrderStatus = "placed" | "baking" | "ready" | "cancelled";
 
-/** One order. Immutable: a change makes a new one with the next revision. */
+/** Where an order may go from where it stands. */
+export const NEXT_STATUSES: Readonly<Record<OrderStatus, readonly OrderStatus[]>> = Object.freeze({
+  placed: ["baking", "cancelled"],
+  baking: ["ready", "cancelled"],
+  ready: [],
+  cancelled: [],
+});
+
+/** One order. Immutable: a change makes a new one. */
 export interface Order {
   /** Six letters and digits, unlike any other's, also after the shop was closed and opened again. */
   readonly id: string;
   readonly pizza: string;
   readonly status: OrderStatus;
-  /** 1 when placed, one more with each change. */
-  readonly revision: number;
   readonly placedAtMs: number;
   readonly changedAtMs: number;
 }
 
+/** Whether the text names a status. */
+export function isStatus(text: string): text is OrderStatus {
+  return Object.hasOwn(NEXT_STATUSES, text);
+}
+
 /** Whether something is still to happen to it. */
-export function isOpen(order: Order): boolean {
-  return order.status === "placed" || order.status === "baking";
+export function isOpen({ status }: Order): boolean {
+  return NEXT_STATUSES[status].length > 0;
 }
 
 /** An order as the shop's HTTP interface shows it. */
