@@ -13,10 +13,14 @@ export type ErrorCode =
   | "method-not-allowed"
   | "transport-off"
   | "request-timeout"
+  | "conflict"
+  | "gone"
   | "too-large"
   | "unsupported-media-type"
   | "invalid-topic"
   | "invalid-event"
+  | "invalid-hook"
+  | "target-not-allowed"
   | "upgrade-required"
   | "rate-limited"
   | "too-many-connections"
@@ -55,6 +59,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "method-not-allowed": { status: 405, title: "This address does not know the method", isRetryable: false },
   "transport-off": { status: 406, title: "This transport is switched off", isRetryable: false },
   "request-timeout": { status: 408, title: "The request did not arrive in time", isRetryable: true },
+  conflict: { status: 409, title: "That does not go with the present state", isRetryable: false },
+  gone: { status: 410, title: "It was here, and has ended", isRetryable: false },
   "too-large": { status: 413, title: "Larger than the limit", isRetryable: false },
   "unsupported-media-type": {
     status: 415,
@@ -63,6 +69,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "invalid-topic": { status: 422, title: "The topic is not valid", isRetryable: false },
   "invalid-event": { status: 422, title: "The event is not valid", isRetryable: false },
+  "invalid-hook": { status: 422, title: "The hook is not valid", isRetryable: false },
+  "target-not-allowed": { status: 422, title: "The target of the hook is not allowed", isRetryable: false },
   "upgrade-required": { status: 426, title: "This transport needs a WebSocket upgrade", isRetryable: false },
   "rate-limited": { status: 429, title: "Too often", isRetryable: true },
   "too-many-connections": { status: 429, title: "Too many connections from this address", isRetryable: true },

@@ -1,0 +1,174 @@
+import { Agent, type Dispatcher } from "undici";
+import { guardedConnector } from "./connector.ts";
+import type { TargetGuard } from "./target-guard.ts";
+import { errorClassOf, type ErrorClass } from "./error-class.ts";
+
+/** One request to a target. */
+export interface TargetRequest {
+  readonly url: URL;
+  readonly method: "POST" | "DELETE" | "OPTIONS";
+  /** Names and values by turns. */
+  readonly headers: readonly string[];
+  readonly body: Buffer | null;
+}
+
+/** What came of a request. */
+export type Answer =
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+      /** The beginning of the body. */
+      readonly text: string;
+    }
+  | { readonly kind: "failed"; readonly error: ErrorClass; readonly reason: string };
+
+/** Options of {@link Sender}. */
+export interface SenderOptions {
+  readonly guard: TargetGuard;
+  /** For a whole attempt, connecting and reading included. */
+  readonly timeoutMs: number;
+  /** Connections to one origin at the most. */
+  readonly perOrigin: number;
+  readonly ca?: string | undefined;
+}
+
+const CONNECT_TIMEOUT_MS = 5000;
+/** Bytes of an answer that are read; more than that cuts the connection. */
+const READ_BYTES = 16 * 1024;
+/** Bytes of it that are kept. */
+const KEPT_BYTES = 2 * 1024;
+const HEADER_BYTES = 16 * 1024;
+/** An idle connection is kept so long, or as long as the target says, but not under 1 s of that. */
+const IDLE_MS = 20_000;
+
+/** Sends requests to targets. Never follows, never inflates, reads little, and ends in time. */
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #agent: Agent;
+  /** For the second try when an idle connection turned out to be dead: never an old one. */
+  readonly #fresh: Agent;
+  readonly #underWay = new Set<Attempt>();
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    const connect = guardedConnector({ guard: options.guard, connectTimeoutMs: CONNECT_TIMEOUT_MS, ca: options.ca });
+    const common = {
+      connect,
+      allowH2: false,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: HEADER_BYTES,
+      connectTimeout: 0,
+    };
+    this.#agent = new Agent({
+      ...common,
+      connections: options.perOrigin,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: IDLE_MS,
+    });
+    this.#fresh = new Agent({ ...common, pipelining: 0 });
+  }
+
+  /** Sends one request; never rejects. */
+  async send(request: TargetRequest): Promise<Answer> {
+    const first = await this.#attempt(this.#agent, request);
+    if (first.kind !== "failed" || first.error !== "stale") return first;
+    const second = await this.#attempt(this.#fresh, request);
+    return second.kind === "failed" && second.error === "stale" ? { ...second, error: "reset" } : second;
+  }
+
+  /** Gives everything up that is under way: it ends as `shutdown`. */
+  abort(): void {
+    for (const attempt of this.#underWay) attempt.end("shutdown", "the gateway stops");
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#agent.destroy(), this.#fresh.destroy()]);
+  }
+
+  #attempt(agent: Agent, request: TargetRequest): Promise<Answer> {
+    return new Promise((resolve) => {
+      const attempt = new Attempt(this.#options.timeoutMs, (answer) => {
+        this.#underWay.delete(attempt);
+        resolve(answer);
+      });
+      this.#underWay.add(attempt);
+      const { url, method, headers, body } = request;
+      try {
+        agent.dispatch(
+          { origin: url.origin, path: url.pathname + url.search, method, headers: headers as string[], body },
+          attempt,
+        );
+      } catch (error) {
+        attempt.onResponseError(null, error as Error);
+      }
+    });
+  }
+}
+
+/** One request under way, as undici's dispatcher tells of it. */
+class Attempt implements Dispatcher.DispatchHandler {
+  readonly #settle: (answer: Answer) => void;
+  readonly #timer: NodeJS.Timeout;
+  readonly #chunks: Buffer[] = [];
+  #controller: Dispatcher.DispatchController | null = null;
+  #bytes = 0;
+  #status = 0;
+  #headers: Readonly<Record<string, string | string[] | undefined>> = {};
+  #isSettled = false;
+
+  constructor(timeoutMs: number, settle: (answer: Answer) => void) {
+    this.#settle = settle;
+    this.#timer = setTimeout(() => this.end("timeout", "no whole answer in time"), timeoutMs);
+  }
+
+  end(error: ErrorClass, reason: string): void {
+    if (this.#finish({ kind: "failed", error, reason })) this.#controller?.abort(new Error(reason));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isSettled) controller.abort(new Error("given up"));
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#bytes < KEPT_BYTES) this.#chunks.push(chunk.subarray(0, KEPT_BYTES - this.#bytes));
+    this.#bytes += chunk.length;
+    if (this.#bytes <= READ_BYTES) return;
+    // The status is what counts; whoever says so much more is cut off.
+    this.#finishAnswered();
+    controller.abort(new Error("enough was read"));
+  }
+
+  onResponseEnd(): void {
+    this.#finishAnswered();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.#finish({ kind: "failed", error: errorClassOf(error, this.#status !== 0), reason: error.message });
+  }
+
+  #finishAnswered(): void {
+    const text = this.#chunks.length === 0 ? "" : Buffer.concat(this.#chunks).toString("utf8");
+    this.#finish({ kind: "answered", status: this.#status, headers: this.#headers, text });
+  }
+
+  #finish(answer: Answer): boolean {
+    if (this.#isSettled) return false;
+    this.#isSettled = true;
+    clearTimeout(this.#timer);
+    this.#settle(answer);
+    return true;
+  }
+}
