@@ -98,13 +98,27 @@ class GatewayInFront implements AppProxy {
       pseudonym: `sluice-${randomBytes(4).toString("hex")}`,
     };
     this.#exchanges = { app: this.#app, clock, meter, logger, isClosing: () => this.#isDraining };
-    this.#changes = { bus, clock, meter, logger, eventBytes: options.eventBytes, onLost: () => (this.#doubtfulThrough = bus.head) };
+    this.#changes = {
+      bus,
+      clock,
+      meter,
+      logger,
+      eventBytes: options.eventBytes,
+      onLost: () => (this.#doubtfulThrough = bus.head),
+    };
     this.#views = { bus, prefix, tags: new RepresentationTags(), doubtfulThrough: () => this.#doubtfulThrough };
     this.#watched = new WatchedRequests(prefix);
     this.#tunnels = new Tunnels(clock, meter);
     this.resourceParameters = this.#watched.parameters;
     const { rules, eventBytes } = options;
-    this.takeSnapshot = new Snapshots({ app: this.#app, bus, clock, forwarding: this.#forwarding, rules, eventBytes }).take;
+    this.takeSnapshot = new Snapshots({
+      app: this.#app,
+      bus,
+      clock,
+      forwarding: this.#forwarding,
+      rules,
+      eventBytes,
+    }).take;
     // Not in a scope of its own: it stands before all routes of the server.
     this.plugin = fastifyPlugin(async (fastify) => {
       fastify.addHook("onReady", async () => {

@@ -12,6 +12,8 @@ type Done = (error?: Error | null) => void;
  * What ends the connection here is reading, which comes upon the same break right behind the answer.
  */
 class AppSocket extends Socket {
+  // The names are those that Node gives to what a stream is made of.
+  /* oxlint-disable no-underscore-dangle */
   override _write(chunk: Buffer, encoding: BufferEncoding, done: Done): void {
     super._write(chunk, encoding, forgiving(done));
   }
@@ -19,6 +21,7 @@ class AppSocket extends Socket {
   override _writev(chunks: { readonly chunk: Buffer; readonly encoding: BufferEncoding }[], done: Done): void {
     super._writev?.(chunks, forgiving(done));
   }
+  /* oxlint-enable no-underscore-dangle */
 }
 
 function forgiving(done: Done): Done {
@@ -28,7 +31,7 @@ function forgiving(done: Done): Done {
   };
 }
 
-/** Connections of that kind, kept alive. */
+/** Makes connections of that kind. */
 export class AppAgent extends Agent {
   override createConnection(options: TcpSocketConnectOpts & SocketConstructorOpts): Socket {
     return new AppSocket(options).connect(options);

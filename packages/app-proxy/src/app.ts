@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type RequestOptions } from "node:http";
+import { request as httpRequest, type Agent as HttpAgent, type ClientRequest, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { AppAgent } from "./app-socket.ts";
 import type { HeaderList } from "./header-list.ts";
@@ -87,7 +87,12 @@ export class App {
 
   /** @param idleMs 0: for one request */
   #createAgent(idleMs: number): HttpAgent {
-    const options = { keepAlive: idleMs > 0, timeout: idleMs, maxFreeSockets: MAX_IDLE_CONNECTIONS, scheduling: "lifo" as const };
+    const options = {
+      keepAlive: idleMs > 0,
+      timeout: idleMs,
+      maxFreeSockets: MAX_IDLE_CONNECTIONS,
+      scheduling: "lifo" as const,
+    };
     return this.#url.protocol === "https:" ? new HttpsAgent(options) : new AppAgent(options);
   }
 }

@@ -30,7 +30,11 @@ export class ChangeCapture implements Escort {
   readonly #match: ResourceMatch;
   readonly #request: { readonly method: ChangeMethod; readonly path: string };
 
-  constructor(context: ChangeContext, match: ResourceMatch, request: { readonly method: ChangeMethod; readonly path: string }) {
+  constructor(
+    context: ChangeContext,
+    match: ResourceMatch,
+    request: { readonly method: ChangeMethod; readonly path: string },
+  ) {
     this.#context = context;
     this.#match = match;
     this.#request = request;
@@ -56,7 +60,10 @@ export class ChangeCapture implements Escort {
       const { draft, fault } = await changeEvent({ ...this.#request, topic, answer, body }, eventBytes, clock);
       if (fault !== null) {
         meter.refused("app-proxy", fault.code);
-        logger.warn({ topic, code: fault.code, detail: fault.message }, "the app's Sluice-Topic or Sluice-Type can't be used");
+        logger.warn(
+          { topic, code: fault.code, detail: fault.message },
+          "the app's Sluice-Topic or Sluice-Type can't be used",
+        );
       }
       await bus.publish([draft]);
       return true;

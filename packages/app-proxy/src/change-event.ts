@@ -55,7 +55,10 @@ export async function changeEvent(change: Change, eventBytes: number, clock: Clo
   const options = { eventBytes, clock };
   try {
     const wishes = { topic: wish(answer, "sluice-topic") ?? topic, type: wish(answer, "sluice-type") ?? type };
-    const plain = toDraft({ ...wishes, dataText: summary(change) }, { ...options, eventBytes: Number.MAX_SAFE_INTEGER });
+    const plain = toDraft(
+      { ...wishes, dataText: summary(change) },
+      { ...options, eventBytes: Number.MAX_SAFE_INTEGER },
+    );
     const dataText = await jsonOf(change, eventBytes);
     if (dataText === null) return { draft: plain, fault: null };
     return { draft: withData(plain, { ...wishes, dataText }, options), fault: null };

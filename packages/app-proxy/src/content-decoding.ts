@@ -19,7 +19,9 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
   br: (body, maxOutputLength) => unbrotli(body, { maxOutputLength }),
   zstd: (body, maxOutputLength) => unzstd(body, { maxOutputLength }),
   deflate: (body, maxOutputLength) =>
-    ((body[0] ?? 0) & 15) === ZLIB_METHOD ? inflated(body, { maxOutputLength }) : inflatedRaw(body, { maxOutputLength }),
+    ((body[0] ?? 0) & 15) === ZLIB_METHOD
+      ? inflated(body, { maxOutputLength })
+      : inflatedRaw(body, { maxOutputLength }),
 };
 
 /** Codings on top of each other that are undone at the most. */

@@ -85,7 +85,8 @@ export class Exchange {
   /** The app wants the body: the client is told, if it waits for that. */
   #continue(): void {
     const { expect } = this.#request.headers;
-    if (expect !== undefined && !this.#response.headersSent && !this.#response.destroyed) this.#response.writeContinue();
+    if (expect !== undefined && !this.#response.headersSent && !this.#response.destroyed)
+      this.#response.writeContinue();
   }
 
   #watch(delayMs: number): void {
@@ -114,7 +115,9 @@ export class Exchange {
     }
     const code = "code" in error ? String(error.code) : error.message;
     this.#context.logger.warn({ code, method: this.#request.method }, "the app can't be reached");
-    return this.#refuse(new SluiceError("app-unreachable", "The app can't be reached, or broke off.", { cause: error }));
+    return this.#refuse(
+      new SluiceError("app-unreachable", "The app can't be reached, or broke off.", { cause: error }),
+    );
   }
 
   /** Answers in the app's place. */

@@ -16,7 +16,15 @@ const TAGS = /(?:W\/)?"[^"]*"/g;
 const MAX_APP_TAG_LENGTH = 300;
 
 /** Request headers that a representation may depend on without more being said, as `Vary` names them. */
-const BOUND: readonly string[] = ["host", "cookie", "authorization", "accept", "accept-encoding", "accept-language", "origin"];
+const BOUND: readonly string[] = [
+  "host",
+  "cookie",
+  "authorization",
+  "accept",
+  "accept-encoding",
+  "accept-language",
+  "origin",
+];
 
 /** The tags of a list such as `If-None-Match` has, each with its quotes; none for `*`. */
 export function tagsOf(list: string): readonly string[] {

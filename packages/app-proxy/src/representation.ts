@@ -59,7 +59,8 @@ function wholeAnswer(ask: ClientRequest, app: App, query: RepresentationQuery, c
       answer.on("error", (cause) => (failure ??= unreachable(cause)));
       answer.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > query.limitBytes) fail(new SluiceError("too-large", `The app's answer is larger than ${query.limitBytes} bytes.`));
+        if (bytes > query.limitBytes)
+          fail(new SluiceError("too-large", `The app's answer is larger than ${query.limitBytes} bytes.`));
         else chunks.push(chunk);
       });
       answer.once("end", () => {

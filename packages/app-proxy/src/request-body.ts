@@ -69,7 +69,8 @@ export class RequestBody {
     this.progressAtMs = this.#clock.monotonic();
     this.#isEnded = true;
     const trailers = passableTrailers(this.#request.rawTrailers);
-    if (trailers.length > 0 && this.#request.headers["transfer-encoding"] !== undefined) this.#ask.addTrailers(trailers);
+    if (trailers.length > 0 && this.#request.headers["transfer-encoding"] !== undefined)
+      this.#ask.addTrailers(trailers);
     this.#ask.end();
   };
 }

@@ -74,7 +74,8 @@ function pushForwarded(list: HeaderList, told: readonly string[], hop: Hop): voi
 
 function pushFraming(list: HeaderList, request: IncomingMessage): void {
   const { headers } = request;
-  if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(headerOf(headers, "te") ?? "")) list.push("TE", "trailers", "Connection", "keep-alive, TE");
+  if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(headerOf(headers, "te") ?? ""))
+    list.push("TE", "trailers", "Connection", "keep-alive, TE");
   if (headers["transfer-encoding"] !== undefined) list.push("Transfer-Encoding", "chunked");
   else if (headers["content-length"] !== undefined) list.push("Content-Length", headers["content-length"]);
   else if (!BODILESS.has(request.method ?? "")) list.push("Content-Length", "0");

@@ -1,4 +1,4 @@
-import { ResourcePattern } from "./resource-pattern.ts";
+import { comparePaths, compareTopics, ResourcePattern } from "./resource-pattern.ts";
 import type { ResourceMatch, ResourceRule } from "./resource-rule.ts";
 
 /**
@@ -20,8 +20,8 @@ export class ResourceTable {
       else peers.push(pattern);
     }
     // Sorting is stable: among equals the order of the configuration decides.
-    for (const peers of this.#byLength.values()) peers.sort(ResourcePattern.compare);
-    this.#byTopic = patterns.toSorted(ResourcePattern.compareTopics);
+    for (const peers of this.#byLength.values()) peers.sort(comparePaths);
+    this.#byTopic = patterns.toSorted(compareTopics);
   }
 
   /**

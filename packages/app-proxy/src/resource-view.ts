@@ -48,7 +48,8 @@ export class ResourceView implements Escort {
   #tag(answer: IncomingMessage, headers: HeaderList): void {
     const { statusCode } = answer;
     const isPart = this.#request.headers.range !== undefined;
-    if ((statusCode !== 200 && statusCode !== 304) || isPart || !RepresentationTags.canBind(answer.headers.vary)) return;
+    if ((statusCode !== 200 && statusCode !== 304) || isPart || !RepresentationTags.canBind(answer.headers.vary))
+      return;
     const appTag = answer.headers.etag ?? (statusCode === 304 ? this.#onlyAppTag() : null);
     const tag = appTag === undefined ? null : this.#context.tags.make(this.#request, this.#cursor, appTag);
     if (tag !== null) setField(headers, "ETag", tag);
@@ -71,7 +72,11 @@ export function monitorLink(prefix: string, topic: string, cursor: string): stri
  * The tag of a poll that needs no app: one that the gateway gave for just such a request, and nothing of the topic is
  * newer. `null` if the app must be asked.
  */
-export async function freshTag(context: ViewContext, match: ResourceMatch, request: IncomingMessage): Promise<string | null> {
+export async function freshTag(
+  context: ViewContext,
+  match: ResourceMatch,
+  request: IncomingMessage,
+): Promise<string | null> {
   for (const tag of tagsOf(request.headers["if-none-match"] ?? "")) {
     const parsed = parseTag(tag);
     if (parsed === null || !context.tags.isFor(request, parsed)) continue;

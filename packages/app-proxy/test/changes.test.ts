@@ -50,7 +50,12 @@ async function told(front: Front): Promise<readonly (readonly [string, string, s
 }
 
 /** An app's answer. */
-function answering(app: TestApp, status: number, headers: Readonly<Record<string, string>>, body: string | Buffer): void {
+function answering(
+  app: TestApp,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string | Buffer,
+): void {
   app.handler = (asked, response) => {
     asked.resume();
     response.writeHead(status, headers);
@@ -214,7 +219,9 @@ describe("the data", () => {
     raw.send("PUT /orders/42 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     const behind = await app.connection();
     await behind.untilReceived("\r\n\r\n");
-    behind.send(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3000\r\n\r\n"${"a".repeat(1500)}`);
+    behind.send(
+      `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3000\r\n\r\n"${"a".repeat(1500)}`,
+    );
     await raw.untilReceived("a".repeat(1500));
     behind.send(`${"b".repeat(1498)}"`);
     await raw.untilReceived(`b"`);
@@ -268,7 +275,8 @@ describe("when it does not go smoothly", () => {
     const log = memoryLog();
     const full = new Proxy(log, {
       get: (target, name) => {
-        if (name === "append") return async () => Promise.reject(new SluiceError("log-unavailable", "The disk is full."));
+        if (name === "append")
+          return async () => Promise.reject(new SluiceError("log-unavailable", "The disk is full."));
         const value: unknown = Reflect.get(target, name, target);
         return typeof value === "function" ? value.bind(target) : value;
       },

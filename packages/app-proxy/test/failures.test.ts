@@ -48,7 +48,10 @@ describe("the app", () => {
     ["closes without an answer", ""],
     ["answers with what is no HTTP", "SSH-2.0-OpenSSH_9.9\r\n\r\n"],
     ["answers with two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!"],
-    ["answers with a length and chunks", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+    [
+      "answers with a length and chunks",
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
     ["breaks off within the head", "HTTP/1.1 200 OK\r\nContent-"],
     ["switches protocols unasked", "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"],
   ])("%s: 502", async (_what, bytes) => {
@@ -179,7 +182,10 @@ describe("the client", () => {
 describe("what an app could understand in another way is refused, and never reaches it", () => {
   const HEAD = "POST /a HTTP/1.1\r\nHost: h\r\n";
   test.each([
-    ["a length and chunks", `${HEAD}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n`],
+    [
+      "a length and chunks",
+      `${HEAD}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n`,
+    ],
     ["chunks and a length", `${HEAD}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n`],
     ["two lengths", `${HEAD}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!`],
     ["the same length twice", `${HEAD}Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello`],
@@ -207,8 +213,14 @@ describe("what an app could understand in another way is refused, and never reac
     ["an unknown method", "FOO /a HTTP/1.1\r\nHost: h\r\n\r\n"],
     ["a target that is no path", "GET a HTTP/1.1\r\nHost: h\r\n\r\n"],
     ["a target with another scheme", "GET ftp://h/a HTTP/1.1\r\nHost: h\r\n\r\n"],
-    ["an upgrade with a body", `${HEAD}Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 35\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n........`],
-    ["an upgrade with chunks", `${HEAD}Connection: upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+    [
+      "an upgrade with a body",
+      `${HEAD}Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 35\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n........`,
+    ],
+    [
+      "an upgrade with chunks",
+      `${HEAD}Connection: upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
   ])("%s", async (_what, text) => {
     const { app, front } = await startRaw();
     const got = await exchange(front.port, text);

@@ -87,7 +87,9 @@ describe("a poll with the gateway's tag", () => {
       await setup.front.publish("orders/43");
       const again = await setup.get("/orders/42", { "if-none-match": first.tag });
       expect(again).toMatchObject({ status: 304, text: "", tag: first.tag });
-      expect(again.headers.link).toBe(`</realtime/events?topic=orders/42&after=${setup.front.bus.cursor}>; rel="monitor"`);
+      expect(again.headers.link).toBe(
+        `</realtime/events?topic=orders/42&after=${setup.front.bus.cursor}>; rel="monitor"`,
+      );
     }
     expect(setup.asked()).toBe(0);
     await setup.change();
@@ -108,7 +110,10 @@ describe("a poll with the gateway's tag", () => {
     };
     const first = await setup.get("/orders/42");
     setup.state = 2;
-    expect(await setup.get("/orders/42", { "if-none-match": first.tag })).toMatchObject({ status: 200, text: "state 2" });
+    expect(await setup.get("/orders/42", { "if-none-match": first.tag })).toMatchObject({
+      status: 200,
+      text: "state 2",
+    });
   });
 
   test("is the app's own for the app: an event that changed nothing is a 304 with a new tag", async () => {
@@ -226,11 +231,14 @@ describe("no tag of the gateway's", () => {
     expect(setup.asked()).toBe(2);
   });
 
-  test.each(["*", "User-Agent", "Cookie, X-Tenant"])("where the answer varies by what is not bound: %s", async (vary) => {
-    const setup = await Setup.start();
-    setup.headers = { vary };
-    expect((await setup.get("/orders/42")).tag).toBe('"v1"');
-  });
+  test.each(["*", "User-Agent", "Cookie, X-Tenant"])(
+    "where the answer varies by what is not bound: %s",
+    async (vary) => {
+      const setup = await Setup.start();
+      setup.headers = { vary };
+      expect((await setup.get("/orders/42")).tag).toBe('"v1"');
+    },
+  );
 
   test("where it varies by what is bound, there is one", async () => {
     const setup = await Setup.start();

@@ -35,23 +35,26 @@ async function get(
 }
 
 describe("a plain answer of a resource", () => {
-  test.each(["GET", "HEAD"])("to a %s tells where its changes are found, behind the app's own links", async (method) => {
-    const { app, front } = await start();
-    app.handler = (_request, response) => {
-      response.writeHead(200, [..."Link,</next>; rel=next,Link,</up>; rel=up,Vary,Cookie".split(",")]);
-      response.end(method === "GET" ? "{}" : undefined);
-    };
-    await front.publish("other");
-    const { cursor } = front.bus;
-    const answer = await get(`${front.url}/orders/Gr%C3%BC%C3%9Fe,$1:2?page=3`, {}, method);
-    const links = answer.rawHeaders.filter((_, index, all) => all[index - 1]?.toLowerCase() === "link");
-    expect(links).toEqual([
-      "</next>; rel=next",
-      "</up>; rel=up",
-      `</realtime/events?topic=orders/Gr%C3%BC%C3%9Fe,$1:2&after=${cursor}>; rel="monitor"`,
-    ]);
-    expect(answer.headers.vary).toBe("Cookie, Accept, Prefer");
-  });
+  test.each(["GET", "HEAD"])(
+    "to a %s tells where its changes are found, behind the app's own links",
+    async (method) => {
+      const { app, front } = await start();
+      app.handler = (_request, response) => {
+        response.writeHead(200, ["Link", "</next>; rel=next", "Link", "</up>; rel=up", "Vary", "Cookie"]);
+        response.end(method === "GET" ? "{}" : undefined);
+      };
+      await front.publish("other");
+      const { cursor } = front.bus;
+      const answer = await get(`${front.url}/orders/Gr%C3%BC%C3%9Fe,$1:2?page=3`, {}, method);
+      const links = answer.rawHeaders.filter((_, index, all) => all[index - 1]?.toLowerCase() === "link");
+      expect(links).toEqual([
+        "</next>; rel=next",
+        "</up>; rel=up",
+        `</realtime/events?topic=orders/Gr%C3%BC%C3%9Fe,$1:2&after=${cursor}>; rel="monitor"`,
+      ]);
+      expect(answer.headers.vary).toBe("Cookie, Accept, Prefer");
+    },
+  );
 
   test("its cursor is from before the app was asked: nothing can change in between", async () => {
     const { app, front } = await start();
@@ -197,6 +200,8 @@ describe("the same URL, any transport", () => {
   test("the route behind it is nobody's but the proxy's", async () => {
     const { front } = await start();
     const sse = "Accept: text/event-stream\r\nConnection: close\r\n\r\n";
-    expect(await exchange(front.port, `GET /realtime/resource HTTP/1.1\r\nHost: h\r\n${sse}`)).toMatch(/^HTTP\/1\.1 404 /);
+    expect(await exchange(front.port, `GET /realtime/resource HTTP/1.1\r\nHost: h\r\n${sse}`)).toMatch(
+      /^HTTP\/1\.1 404 /,
+    );
   });
 });

@@ -126,7 +126,9 @@ describe("an upgrade that the app accepts", () => {
   test("WebSockets of a library on both sides", async () => {
     const app = await TestApp.start();
     const server = new WebSocketServer({ server: app.server });
-    server.on("connection", (socket) => socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary })));
+    server.on("connection", (socket) =>
+      socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary })),
+    );
     const front = await Front.start({ url: app.url });
     closing.push(app, front);
     const socket = new WebSocket(`${front.url.replace("http", "ws")}/chat`);
@@ -146,7 +148,9 @@ describe("an upgrade that comes to nothing", () => {
     client.send(ASK);
     const behind = await app.connection();
     await behind.untilReceived("\r\n\r\n");
-    behind.send("HTTP/1.1 403 No\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nnope\r\n0\r\n\r\n");
+    behind.send(
+      "HTTP/1.1 403 No\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nnope\r\n0\r\n\r\n",
+    );
     expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 403 No\r\nContent-Type: text\/plain\r\n[\s\S]*nope/);
     await behind.untilClosed();
     await until("no tunnel", () => front.proxy.tunnels === 0);

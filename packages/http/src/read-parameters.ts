@@ -50,7 +50,8 @@ export function parametersOfQuery(url: string, headers: IncomingHttpHeaders, max
   const asked = after === undefined ? (last === undefined ? null : lastStart(last)) : startAfter(after);
   const place = placeOf(headers, asked);
   // Who comes back with a place goes on from there, whatever else the URL still says.
-  const wantsSnapshot = query.flag("snapshot") && place.ifNoneMatch === null && !hasLastEventId(headers);
+  const hasPlace = after !== undefined || place.ifNoneMatch !== null || hasLastEventId(headers);
+  const wantsSnapshot = query.flag("snapshot") && !hasPlace;
   if (wantsSnapshot) checkSnapshot(query.all("topic"), asked);
   const waitSeconds = query.integer("wait", 1, MAX_WAIT_SECONDS) ?? preferredWait(headerOf(headers, "prefer"));
   const rest = query.without(PLACES);
@@ -118,7 +119,7 @@ function hasLastEventId(headers: IncomingHttpHeaders): boolean {
 
 function checkSnapshot(topics: readonly string[], asked: Start | null): void {
   if (asked !== null && asked !== "latest")
-    throw invalidParameter("snapshot", "snapshot goes with last=0, or without last and after");
+    throw invalidParameter("snapshot", "snapshot goes with last=0, or without last");
   if (new Set(topics).size !== 1) throw invalidParameter("snapshot", "snapshot goes with one topic");
 }
 

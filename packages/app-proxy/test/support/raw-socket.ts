@@ -55,7 +55,11 @@ export class RawSocket {
       };
       const timer = setTimeout(() => {
         this.#waiting.delete(look);
-        reject(new Error(`Waited in vain for ${what}; ${this.ending}; received: ${JSON.stringify(this.received.slice(0, 800))}`));
+        reject(
+          new Error(
+            `Waited in vain for ${what}; ${this.ending}; received: ${JSON.stringify(this.received.slice(0, 800))}`,
+          ),
+        );
       }, GIVE_UP_MS);
       this.#waiting.add(look);
       look();
