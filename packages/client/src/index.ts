@@ -1,0 +1,11 @@
+export { connect } from "./client.ts";
+export type { Clock } from "./clock.ts";
+export type { TokenSource } from "./credentials.ts";
+export type { Gap, Item, SluiceEvent, SluiceGap } from "./event.ts";
+export type { ConnectOptions } from "./options.ts";
+export type { Draft, Receipt } from "./publish.ts";
+export type { BufferLimits } from "./queue.ts";
+export type { Sluice, SluiceListeners, State } from "./sluice.ts";
+export { SluiceError } from "./sluice-error.ts";
+export type { Timing } from "./timing.ts";
+export type { CookieMode, TransportName } from "./transport.ts";

@@ -1,0 +1,63 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Publisher } from "../../support/publisher.ts";
+import type { Settings } from "../../support/settings.ts";
+import type { Chance } from "./chance.ts";
+import type { Temper } from "./hostile-proxy.ts";
+
+/** Events of one run. */
+export const STORM_EVENTS = 10_000;
+
+/** A gateway whose heartbeats come often, so that a run takes seconds and not minutes. */
+export const STORM_GATEWAY: Settings = {
+  public: { cors: { origins: ["*"] } },
+  limits: { connections_per_ip: 20_000 },
+  transports: { sse: { heartbeat: "1s", retry: "100ms" }, websocket: { heartbeat: "1s" } },
+};
+
+/** The client's patience in a run. */
+export const STORM_TIMING = {
+  connectMs: 2_000,
+  firstFrameMs: 700,
+  silenceMs: 2_500,
+  pongMs: 700,
+  waitMs: 2_000,
+  pollMs: 50,
+  climbMs: 700,
+  shortMs: 250,
+} as const;
+
+/** A bit of everything. */
+export const STORM: Temper = { pass: 3, cut: 6, stall: 1, buffer: 1, "bad-gateway": 1, refuse: 1, "no-upgrade": 2 };
+
+/** Publishes the numbers 1 to `count` as data, in batches of chance sizes, over some seconds. */
+export async function publishNumbers(
+  publisher: Publisher,
+  topic: string,
+  chance: Chance,
+  count: number = STORM_EVENTS,
+): Promise<void> {
+  let next = 1;
+  while (next <= count) {
+    const size = Math.min(chance.between(1, 40), count - next + 1);
+    const first = next;
+    // One batch behind the other: their order is what is looked at.
+    /* oxlint-disable no-await-in-loop */
+    await publisher.publish(...Array.from({ length: size }, (_, index) => ({ topic, data: first + index })));
+    next += size;
+    // The pace of a publisher, not a wait for something.
+    await delay(chance.between(0, 30));
+  }
+}
+
+/** What is wrong with the numbers received: `null` if they are 1 to `count`, each once and in order. */
+export function faultIn(numbers: readonly number[], count: number = STORM_EVENTS): string | null {
+  for (let index = 0; index < count; index += 1) {
+    const number = numbers[index];
+    if (number === index + 1) continue;
+    if (number === undefined) return `lost: ${index + 1} and what follows`;
+    return number > index + 1
+      ? `lost: ${index + 1} (${number} came)`
+      : `again or out of order: ${number} after ${index}`;
+  }
+  return numbers.length === count ? null : `${numbers.length - count} too many`;
+}
