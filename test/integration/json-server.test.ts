@@ -101,8 +101,13 @@ function toldOf(event: Told): Told {
   return { topic, type, data };
 }
 
+interface Watching {
+  readonly told: Readonly<Record<string, readonly Told[]>>;
+  readonly close: () => void;
+}
+
 /** One reader by each transport that keeps a connection, on a URL of json-server's; what they were told, in order. */
-async function watch(path: string): Promise<{ readonly told: Readonly<Record<string, Told[]>>; close(): void }> {
+async function watch(path: string): Promise<Watching> {
   const told: Record<string, Told[]> = { sse: [], websocket: [], "long-polling": [] };
   const take = (transport: string, text: string): void => {
     const message = JSON.parse(text) as Told & { readonly op?: string };
@@ -131,7 +136,7 @@ async function watch(path: string): Promise<{ readonly told: Readonly<Record<str
 
   return {
     told,
-    close(): void {
+    close: () => {
       source.close();
       socket.terminate();
       leaving.abort();
