@@ -6,7 +6,7 @@ export interface StreamFormat {
   readonly name: string;
   readonly contentType: string;
   events(events: readonly StoredEvent[]): string;
-  /** The first bytes. `cursor`: where the reader begins. */
+  /** The first bytes. `cursor`: where the reader begins, or goes on if it drops before the first event. */
   opening(cursor: string, options: OpeningOptions): string;
   /** Shows that the connection lives; `cursor` is the log's newest, `null` if the reader isn't there yet. */
   heartbeat(cursor: string | null): string;
@@ -18,6 +18,8 @@ export interface StreamFormat {
 /** What differs from reader to reader of one format. */
 export interface OpeningOptions {
   readonly isPadded: boolean;
+  /** Whether a snapshot comes next: a reader that drops before it has that must not go on as if it had. */
+  readonly hasSnapshot: boolean;
   /** When to come back after a cut. */
   readonly retryMs: number;
 }

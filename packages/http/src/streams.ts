@@ -81,7 +81,9 @@ export class Streams implements StreamHost {
     const { head, isChunked } = streamHead(reply, format.contentType);
     const codec = this.#codecs.of(format, isChunked);
     const cursor = typeof start === "object" && "cursor" in start ? start.cursor : this.#cursorOf(start);
-    const opening = format.opening(cursor, { isPadded: read.options.isPadded, retryMs: this.retryMs() });
+    const { isPadded } = read.options;
+    const hasSnapshot = read.snapshot !== null;
+    const opening = format.opening(cursor, { isPadded, hasSnapshot, retryMs: this.retryMs() });
     const stream = new Stream(this, socket, codec, read.seat);
     this.#open.add(stream);
     this.#wheel.add(stream, this.#stepMs);

@@ -27,8 +27,9 @@ export class SseFormat implements StreamFormat {
     return text;
   }
 
-  opening(cursor: string, { isPadded, retryMs }: OpeningOptions): string {
-    return `${isPadded ? PADDING : ""}retry: ${retryMs}\n: cursor ${cursor}\nid: ${cursor}\n\n`;
+  opening(cursor: string, { isPadded, hasSnapshot, retryMs }: OpeningOptions): string {
+    const id = hasSnapshot ? "" : `id: ${cursor}\n`;
+    return `${isPadded ? PADDING : ""}retry: ${retryMs}\n: cursor ${cursor}\n${id}\n`;
   }
 
   heartbeat(cursor: string | null): string {
