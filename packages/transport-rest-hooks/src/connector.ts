@@ -35,8 +35,10 @@ export function guardedConnector(options: ConnectorOptions): buildConnector.conn
       }
       isSettled = true;
       clearTimeout(timer);
-      if (error === null && socket !== undefined) callback(null, socket);
-      else {
+      if (error === null && socket !== undefined) {
+        tellReuse(socket);
+        callback(null, socket);
+      } else {
         current?.destroy();
         callback(error ?? new Error("no socket"), null as never);
       }
@@ -94,6 +96,14 @@ async function open(
   onSocket(secure);
   await once(secure, "secureConnect");
   return secure;
+}
+
+/** An error of a connection that has served before says so, as undici's own errors do. */
+function tellReuse(socket: Socket): void {
+  const { bytesRead } = socket;
+  socket.on("error", (error) => {
+    if (socket.bytesRead > bytesRead) Object.assign(error, { socket: { bytesRead: socket.bytesRead - bytesRead } });
+  });
 }
 
 function once(socket: Socket, event: string): Promise<void> {

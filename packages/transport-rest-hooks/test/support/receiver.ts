@@ -71,7 +71,7 @@ export class Receiver {
 
   /** Waits for so many requests, and gives them. */
   async take(count: number): Promise<readonly Received[]> {
-    await until(`${count} requests, of which there are ${this.received.length}`, () => this.received.length >= count);
+    await until(`${count} requests`, () => this.received.length >= count);
     return this.received;
   }
 

@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { HookGateway } from "./support/hook-gateway.ts";
+import { Receiver, status } from "./support/receiver.ts";
+import { until } from "./support/until.ts";
+
+describe("the REST Hooks front door", () => {
+  let gateway: HookGateway;
+  let receiver: Receiver;
+
+  beforeEach(async () => {
+    receiver = await Receiver.start();
+    gateway = await HookGateway.start();
+  });
+  afterEach(async () => {
+    await gateway.close();
+    await receiver.close();
+  });
+
+  test("as Zapier uses it: subscribe with url and event, samples, delivery, 410, DELETE", async () => {
+    await gateway.publish("orders/1", { pizza: 1 }, { type: "order.ready" });
+    const made = await gateway.ask("POST", "/hooks", { url: receiver.url(), event: "order.ready" });
+    expect(made.status).toBe(201);
+    expect(made.headers.get("location")).toBe(`/realtime/hooks/${String(made.json["id"])}`);
+    expect(made.json).toMatchObject({
+      ...{ target_url: receiver.url(), target: receiver.url(), event: "order.ready", events: ["order.ready"] },
+      ...{ topic: "**", topics: ["**"], status: "active", format: "standard", ordering: "topic", verify: "none" },
+      ...{ secret: expect.stringMatching(/^whsec_/), cursor: expect.any(String), created: expect.any(String) },
+    });
+    const samples = await gateway.ask("GET", "/hook-events/order.ready/samples");
+    expect(samples.json).toMatchObject([{ type: "order.ready", data: { pizza: 1 } }]);
+    expect((await gateway.ask("GET", "/hook-events")).json["events"]).toContainEqual(expect.objectContaining({ type: "order.ready" }));
+    await gateway.publish("orders/2", { pizza: 2 }, { type: "order.ready" });
+    await gateway.publish("orders/2", { pizza: 3 }, { type: "order.taken" });
+    await receiver.take(1);
+    expect(Object.keys(JSON.parse(receiver.received[0]?.body.toString() ?? "") as object)).toEqual(
+      Object.keys((samples.json as unknown as object[])[0] ?? {}),
+    );
+    receiver.script = status(410);
+    await gateway.publish("orders/3", { pizza: 4 }, { type: "order.ready" });
+    await until("the end", async () => (await gateway.ask("GET", `/hooks/${String(made.json["id"])}`)).status === 410);
+    for (let times = 0; times < 2; times += 1) {
+      expect((await gateway.ask("DELETE", `/hooks/${String(made.json["id"])}`)).status).toBe(204);
+    }
+    expect(receiver.received.map(({ method }) => method)).toEqual(["POST", "POST"]);
+  });
+
+  test("who may: 401, 403, 404, and only topics that are granted", async () => {
+    const body = { target_url: receiver.url(), topic: "orders/*" };
+    expect((await gateway.ask("POST", "/hooks", body, null)).status).toBe(401);
+    expect((await gateway.ask("POST", "/hooks", body, "zapier", [])).status).toBe(403);
+    expect((await gateway.ask("POST", "/hooks", body, "zapier", ["orders/1"])).status).toBe(403);
+    const hook = await gateway.hook(receiver.url());
+    for (const [method, path] of [["GET", ""], ["DELETE", ""], ["POST", "/pause"], ["GET", "/attempts"], ["GET", "/missed"]] as const) {
+      expect((await gateway.ask(method, `/hooks/${hook.id}${path}`, undefined, "somebody")).status).toBe(404);
+    }
+    expect((await gateway.ask("GET", "/hooks", undefined, "somebody")).json).toEqual({ hooks: [], next: null });
+  });
+
+  test("what is wrong is named", async () => {
+    for (const [body, code, field] of [
+      ["{", 400, undefined],
+      ["[]", 422, undefined],
+      [{ topic: "a" }, 422, "target_url"],
+      [{ url: receiver.url() }, 422, "event"],
+      [{ url: receiver.url(), event: "a b" }, 422, "event"],
+      [{ url: receiver.url(), topic: "a//b" }, 400, "topic"],
+      [{ url: receiver.url(), topic: "a", format: "xml" }, 422, "format"],
+      [{ url: receiver.url(), topic: "a", schedule: [] }, 422, "schedule"],
+      [{ url: receiver.url(), topic: "a", secret: "short" }, 422, "secret"],
+      [{ url: receiver.url(), topic: "a", expiration_date: "2001-01-01" }, 422, "expiration_date"],
+      [{ url: "ftp://example.org/", topic: "a" }, 422, "target_url"],
+    ] as const) {
+      const answer = await gateway.ask("POST", "/hooks", body);
+      expect({ body, status: answer.status, field: answer.json["field"] }).toEqual({ body, status: code, field });
+      expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    }
+    expect((await gateway.ask("PUT", "/hooks")).status).toBe(405);
+  });
+
+  test("the same once more is 409, with its Location", async () => {
+    const hook = await gateway.hook(receiver.url(), { event: ["b", "a"] });
+    const again = await gateway.ask("POST", "/hooks", { target: receiver.url(), topics: ["**"], events: ["a", "b"] });
+    expect(again.status).toBe(409);
+    expect(again.headers.get("location")).toBe(`/realtime/hooks/${hook.id}`);
+    await gateway.ask("DELETE", `/hooks/${hook.id}`);
+    expect((await gateway.ask("POST", "/hooks", { target: receiver.url(), topics: ["**"], events: ["a", "b"] })).status).toBe(201);
+  });
+
+  test("pages of hooks and attempts", async () => {
+    await gateway.hooks(Array.from({ length: 7 }, (_, index) => receiver.url(`/${index}`)));
+    const seen: string[] = [];
+    for (let after = ""; ;) {
+      const { hooks, next } = (await gateway.ask("GET", `/hooks?limit=3${after}`)).json as { hooks: { id: string; secret?: string }[]; next: string | null };
+      seen.push(...hooks.map(({ id }) => id));
+      expect(hooks.every(({ secret }) => secret === undefined)).toBe(true);
+      if (next === null) break;
+      after = `&after=${next}`;
+    }
+    expect(new Set(seen).size).toBe(7);
+    for (let data = 0; data < 5; data += 1) await gateway.publish("t", data);
+    await receiver.take(35);
+    const id = seen[0] as string;
+    await until("five attempts", async () => ((await gateway.ask("GET", `/hooks/${id}/attempts`)).json["attempts"] as object[]).length === 5);
+    const first = (await gateway.ask("GET", `/hooks/${id}/attempts?limit=3`)).json as { attempts: { number: number }[]; next: string };
+    const rest = (await gateway.ask("GET", `/hooks/${id}/attempts?limit=3&after=${first.next}`)).json as typeof first;
+    expect([...first.attempts, ...rest.attempts].map(({ number }) => number)).toEqual([5, 4, 3, 2, 1]);
+    expect(rest.next).toBeNull();
+  });
+
+  test("PATCH and PUT change a hook, and what is published meanwhile arrives", async () => {
+    const hook = await gateway.hook(receiver.url(), { topic: "a" });
+    const changed = await gateway.ask("PATCH", `/hooks/${hook.id}`, { topic: "b", format: "raw" });
+    expect(changed.json).toMatchObject({ topics: ["b"], format: "raw", status: "active" });
+    await gateway.publish("a", 1);
+    await gateway.publish("b", 2);
+    await receiver.take(1);
+    expect(receiver.received[0]?.body.toString()).toBe("2");
+    const put = await gateway.ask("PUT", `/hooks/${hook.id}`, { target_url: receiver.url("/new"), event: "x" });
+    expect(put.json).toMatchObject({ topics: ["**"], events: ["x"], format: "standard", target: receiver.url("/new") });
+  });
+
+  test("a handshake: pending until the target echoes the secret, and no payload before", async () => {
+    const made = (await gateway.ask("POST", "/hooks", { target_url: receiver.url(), topic: "t" }, "stranger")).json as { id: string; secret: string };
+    expect(made).toMatchObject({ status: "pending", verify: "x-hook-secret" });
+    await gateway.publish("t", 1);
+    const [shake] = await receiver.take(1);
+    expect(shake?.headers["x-hook-secret"]).toBe(made.secret);
+    expect(shake?.body).toHaveLength(0);
+    expect((await gateway.ask("POST", `/hooks/${made.id}/test`, undefined, "stranger")).status).toBe(409);
+    expect((await gateway.ask("POST", `/hooks/${made.id}/activate`, { secret: "whsec_wrong" }, "stranger")).status).toBe(403);
+    expect(receiver.received).toHaveLength(1);
+    const active = await gateway.ask("POST", `/hooks/${made.id}/activate`, { secret: made.secret }, "stranger");
+    expect(active.json["status"]).toBe("active");
+    await receiver.take(2);
+    expect(JSON.parse(receiver.received[1]?.body.toString() ?? "")).toMatchObject({ data: 1 });
+  });
+
+  test("a target that echoes is active at once; so is one that consents as CloudEvents has it", async () => {
+    receiver.script = ({ headers }, response) =>
+      void response
+        .writeHead(200, {
+          ...(headers["x-hook-secret"] === undefined ? {} : { "x-hook-secret": String(headers["x-hook-secret"]) }),
+          ...(headers["webhook-request-origin"] === undefined ? {} : { "webhook-allowed-origin": "*" }),
+        })
+        .end();
+    for (const [verify, method] of [["x-hook-secret", "POST"], ["ce-options", "OPTIONS"]] as const) {
+      const made = await gateway.ask("POST", "/hooks", { target_url: receiver.url(`/${verify}`), topic: verify, verify }, "stranger");
+      await until("active", async () => (await gateway.ask("GET", `/hooks/${String(made.json["id"])}`, undefined, "stranger")).json["status"] === "active");
+      expect(receiver.received.at(-1)?.method).toBe(method);
+    }
+    const none = await gateway.ask("POST", "/hooks", { target_url: receiver.url(), topic: "n", verify: "none" }, "stranger");
+    expect(none).toMatchObject({ status: 422, json: { field: "verify" } });
+  });
+
+  test("test sends a signed event and puts nothing into the log", async () => {
+    const hook = await gateway.hook(receiver.url());
+    const head = gateway.bus.head;
+    expect((await gateway.ask("POST", `/hooks/${hook.id}/test`)).json).toMatchObject({ outcome: "delivered", status: 200 });
+    expect(JSON.parse(receiver.received[0]?.body.toString() ?? "")).toMatchObject({ type: "hook.test" });
+    expect(receiver.received[0]?.headers["webhook-signature"]).toMatch(/^v1,/);
+    expect(gateway.bus.head).toBe(head);
+  });
+
+  test("a lease that is over ends the hook, and the receiver is told", async () => {
+    const hook = await gateway.hook(receiver.url(), { lease_seconds: 1 });
+    expect(hook["expiration_date"]).toBeDefined();
+    const [told] = await receiver.take(1);
+    expect(told?.method).toBe("DELETE");
+    expect((await gateway.ask("GET", `/hooks/${hook.id}`)).json).toMatchObject({ code: "gone", reason: "its lease is over" });
+  });
+});
