@@ -42,6 +42,11 @@ export class AnswerBody {
     await hold.settle(isWhole ? Buffer.concat(this.#held) : null);
   }
 
+  /** Waits no longer for the rest of what is kept back: the hold is settled without it. */
+  hurry(): void {
+    this.#release(false);
+  }
+
   /** Sends what was kept back, and passes the rest on. The head has been written. */
   pass(): void {
     this.#isPassing = true;

@@ -21,6 +21,7 @@ import { Snapshots } from "./snapshots.ts";
 import { checkLoop, targetOf, type Target } from "./target.ts";
 import { Tunnel } from "./tunnel.ts";
 import { Tunnels } from "./tunnels.ts";
+import { Underway } from "./underway.ts";
 import { isWatching, WatchedRequests } from "./watched-requests.ts";
 
 /** Options of {@link createAppProxy}. */
@@ -52,7 +53,10 @@ export interface AppProxy {
   readonly takeSnapshot: TakeSnapshot;
   /** How many connections the app has switched to another protocol. */
   readonly tunnels: number;
-  /** Ends tunnels one by one over `spreadMs`, all of them at the deadline. Requests under way are let finish. */
+  /**
+   * Ends tunnels one by one over `spreadMs`, all of them at the deadline, and waits for changes that the app is making,
+   * also for clients that have gone. All other requests under way are the server's to wait for.
+   */
   drain(reason: CloseReason, spreadMs: number, deadline: AbortSignal): Promise<void>;
 }
 
@@ -83,6 +87,7 @@ class GatewayInFront implements AppProxy {
   readonly #changes: ChangeContext;
   readonly #watched: WatchedRequests;
   readonly #tunnels: Tunnels;
+  readonly #underway = new Underway();
   #door: FrontDoor | null = null;
   #isDraining = false;
   #doubtfulThrough = -1;
@@ -104,6 +109,7 @@ class GatewayInFront implements AppProxy {
       meter,
       logger,
       eventBytes: options.eventBytes,
+      underway: this.#underway,
       onLost: () => (this.#doubtfulThrough = bus.head),
     };
     this.#views = { bus, prefix, tags: new RepresentationTags(), doubtfulThrough: () => this.#doubtfulThrough };
@@ -136,7 +142,7 @@ class GatewayInFront implements AppProxy {
 
   async drain(_reason: CloseReason, spreadMs: number, deadline: AbortSignal): Promise<void> {
     this.#isDraining = true;
-    await this.#tunnels.drain(spreadMs, deadline);
+    await Promise.all([this.#tunnels.drain(spreadMs, deadline), this.#underway.none(deadline)]);
   }
 
   async #close(): Promise<void> {

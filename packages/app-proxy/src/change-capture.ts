@@ -4,6 +4,7 @@ import { changeEvent, isJson, isPublishOff } from "./change-event.ts";
 import type { Escort, Hold } from "./escort.ts";
 import { setField, type HeaderList } from "./header-list.ts";
 import type { ChangeMethod, ResourceMatch } from "./resource-rule.ts";
+import type { Underway } from "./underway.ts";
 
 /** What publishing a change needs. */
 export interface ChangeContext {
@@ -12,6 +13,8 @@ export interface ChangeContext {
   readonly meter: Meter;
   readonly logger: Logger;
   readonly eventBytes: () => number;
+  /** Changes that the app is making: what it answers is to be published yet. */
+  readonly underway: Underway;
   /** Told of a change that could not be published. */
   readonly onLost: () => void;
 }
@@ -38,6 +41,7 @@ export class ChangeCapture implements Escort {
     this.#context = context;
     this.#match = match;
     this.#request = request;
+    context.underway.enter();
   }
 
   answered(answer: IncomingMessage, headers: HeaderList): Hold | null {
@@ -50,6 +54,10 @@ export class ChangeCapture implements Escort {
         if (!(await this.#publish(answer, body, eventBytes))) setField(headers, PUBLISH_HEADER, "failed");
       },
     };
+  }
+
+  over(): void {
+    this.#context.underway.leave();
   }
 
   /** Whether the event is durable. */

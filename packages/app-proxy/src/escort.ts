@@ -18,4 +18,6 @@ export interface Escort {
   readonly outlivesClient: boolean;
   /** Looks at the head of the app's answer, and may change the header that the client gets until a hold is settled. */
   answered(answer: IncomingMessage, headers: HeaderList): Hold | null;
+  /** The exchange is over, however it went. Called once. */
+  over(): void;
 }

@@ -20,6 +20,8 @@ export interface ExchangeContext {
 
 /** A client that sends nothing more of its body for so long is given up. */
 const CLIENT_IDLE_MS = 60_000;
+/** How long an app that was too slow for the client is listened to all the same, where its answer matters to others. */
+const LATE_MS = 300_000;
 
 /**
  * One request of a client, and the app's answer to it: both streamed, nothing kept but what is on its way.
@@ -41,6 +43,8 @@ export class Exchange {
   #answer: IncomingMessage | null = null;
   #body: RequestBody | null = null;
   #state: "asking" | "answered" | "over" = "asking";
+  /** Whether the client has been told that the app was too slow, and the app is still listened to. */
+  #isLate = false;
   #stopTimer: () => void = noTimer;
 
   /** @param headers for the app */
@@ -103,7 +107,10 @@ export class Exchange {
       return this.#refuse(new SluiceError("request-timeout", "The rest of the request did not arrive in time."));
     }
     const detail = `The app did not answer within ${this.#context.app.options.timeoutMs / 1000} seconds.`;
-    return this.#refuse(new SluiceError("app-timed-out", detail));
+    if (this.#escort?.outlivesClient !== true) return this.#refuse(new SluiceError("app-timed-out", detail));
+    this.#tell(new SluiceError("app-timed-out", detail));
+    this.#isLate = true;
+    this.#stopTimer = this.#context.clock.after(LATE_MS, () => this.#end());
   }
 
   #failed(ask: ClientRequest, error: Error): void {
@@ -120,9 +127,13 @@ export class Exchange {
     );
   }
 
-  /** Answers in the app's place. */
+  /** Answers in the app's place, and lets go of the app. */
   #refuse(error: SluiceError): void {
     this.#end();
+    if (!this.#isLate) this.#tell(error);
+  }
+
+  #tell(error: SluiceError): void {
     this.#context.meter.refused("app-proxy", error.code);
     lingerUntilRead(this.#request, this.#response, this.#context.clock);
     refuse(this.#request, this.#response, error);
@@ -139,12 +150,15 @@ export class Exchange {
     const body = new AnswerBody(answer, this.#response);
     body.onBroken = () => this.#broken();
     if (hold === null) return this.#pass(answer, headers, body);
+    // An app that takes longer within its answer is not waited for.
+    this.#stopTimer = this.#context.clock.after(this.#context.app.options.timeoutMs, () => body.hurry());
     void body.hold(hold).then(() => this.#pass(answer, headers, body));
   }
 
   #pass(answer: IncomingMessage, headers: HeaderList, body: AnswerBody): void {
     const response = this.#response;
-    if (response.destroyed || this.#state === "over") return this.#end();
+    this.#stopTimer();
+    if (response.destroyed || this.#isLate) return this.#end();
     lingerUntilRead(this.#request, response, this.#context.clock);
     try {
       response.writeHead(answer.statusCode ?? 502, answer.statusMessage, headers);
@@ -160,6 +174,7 @@ export class Exchange {
   /** The app broke off within its answer: the client must not take what it has for the whole. */
   #broken(): void {
     this.#end();
+    if (this.#isLate) return;
     this.#context.meter.refused("app-proxy", "app-unreachable");
     if (this.#response.headersSent) this.#request.socket.resetAndDestroy();
     else refuse(this.#request, this.#response, new SluiceError("app-unreachable", "The app broke off."));
@@ -177,6 +192,7 @@ export class Exchange {
     if (this.#state === "over") return;
     this.#state = "over";
     this.#stopTimer();
+    this.#escort?.over();
     const ask = this.#ask;
     this.#body?.stop();
     // One that is through goes back to the pool.

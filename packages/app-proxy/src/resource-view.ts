@@ -45,6 +45,10 @@ export class ResourceView implements Escort {
     return null;
   }
 
+  over(): void {
+    // Nothing was begun.
+  }
+
   #tag(answer: IncomingMessage, headers: HeaderList): void {
     const { statusCode } = answer;
     const isPart = this.#request.headers.range !== undefined;

@@ -316,6 +316,52 @@ describe("when it does not go smoothly", () => {
     expect(await told(front)).toEqual([]);
   });
 
+  test("the app answers too late for the client: 504, and the change is told when it has", async () => {
+    const { app, front } = await startRaw({ app: { timeoutMs: 50 } });
+    const raw = await RawSocket.open(front.port);
+    raw.send("PUT /orders/42 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}");
+    const behind = await app.connection();
+    await raw.untilReceived('"code":"app-timed-out"');
+    behind.send('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 6\r\n\r\n"late"');
+    await until("the event", async () => (await told(front)).length === 1);
+    expect(await told(front)).toEqual([["orders/42", "updated", '"late"']]);
+    // The client's connection is as good as before.
+    raw.send("GET /realtime/none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    expect(await raw.untilClosed()).toMatch(/504 [\s\S]*HTTP\/1\.1 404 /);
+  });
+
+  test("the app stops within its JSON: the event does without it, and the answer goes on", async () => {
+    const { app, front } = await startRaw({ app: { timeoutMs: 50 } });
+    const raw = await RawSocket.open(front.port);
+    raw.send("PUT /orders/42 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    const behind = await app.connection();
+    await behind.untilReceived("\r\n\r\n");
+    behind.send('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n"hal');
+    await raw.untilReceived('"hal');
+    behind.send('ting"'.slice(0, 4));
+    await raw.untilReceived('"halting'.slice(0, 8));
+    expect(await told(front)).toEqual([["orders/42", "updated", '{"method":"PUT","path":"/orders/42","status":200}']]);
+    raw.socket.destroy();
+  });
+
+  test("the gateway is drained: it waits for what the app is doing, also for a client that has gone", async () => {
+    const { app, front } = await startRaw();
+    const raw = await RawSocket.open(front.port);
+    raw.send("PUT /orders/42 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    const behind = await app.connection();
+    await behind.untilReceived("\r\n\r\n");
+    raw.socket.resetAndDestroy();
+    await until("the client to be gone", async () => (await connections(front)) === 0);
+    const reason = { code: "draining", detail: "", mayReconnect: true } as const;
+    let isDrained = false;
+    const draining = front.proxy.drain(reason, 0, new AbortController().signal).finally(() => (isDrained = true));
+    expect((await send("GET", `${front.url}/realtime/none`)).status).toBe(404);
+    expect(isDrained).toBe(false);
+    behind.send("HTTP/1.1 204 No Content\r\n\r\n");
+    await draining;
+    expect(await told(front)).toHaveLength(1);
+  });
+
   test("the app breaks off within its 2xx: the change is told, the client's connection reset", async () => {
     const { app, front } = await startRaw();
     const raw = await RawSocket.open(front.port);
