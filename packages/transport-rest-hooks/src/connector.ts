@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { buildConnector } from "undici";
+import type { Births } from "./births.ts";
 import { ForbiddenTargetError, hostOf, portOf, type TargetGuard } from "./target-guard.ts";
 
 /** Options of {@link guardedConnector}. */
@@ -8,6 +9,7 @@ export interface ConnectorOptions {
   readonly guard: TargetGuard;
   /** For names, TCP and TLS together. */
   readonly connectTimeoutMs: number;
+  readonly births: Births;
   /** Certificates that are trusted beside the system's; PEM. */
   readonly ca?: string | undefined;
 }
@@ -36,7 +38,7 @@ export function guardedConnector(options: ConnectorOptions): buildConnector.conn
       isSettled = true;
       clearTimeout(timer);
       if (error === null && socket !== undefined) {
-        tellReuse(socket);
+        options.births.note(socket);
         callback(null, socket);
       } else {
         current?.destroy();
@@ -96,14 +98,6 @@ async function open(
   onSocket(secure);
   await once(secure, "secureConnect");
   return secure;
-}
-
-/** An error of a connection that has served before says so, as undici's own errors do. */
-function tellReuse(socket: Socket): void {
-  const { bytesRead } = socket;
-  socket.on("error", (error) => {
-    if (socket.bytesRead > bytesRead) Object.assign(error, { socket: { bytesRead: socket.bytesRead - bytesRead } });
-  });
 }
 
 function once(socket: Socket, event: string): Promise<void> {

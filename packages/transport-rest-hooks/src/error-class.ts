@@ -35,9 +35,8 @@ const BY_CODE: Readonly<Record<string, ErrorClass>> = {
   ERR_IP_BLOCKED: "forbidden",
 };
 
-/** The class of an error that undici, the sockets or the guard gave. `hasStatus`: an answer had begun. */
-export function errorClassOf(error: unknown, hasStatus: boolean): ErrorClass {
-  if (!hasStatus && isStale(error)) return "stale";
+/** The class of an error that undici, the sockets or the guard gave. */
+export function errorClassOf(error: unknown): ErrorClass {
   for (let at = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth += 1) {
     if (at instanceof ForbiddenTargetError) return "forbidden";
     if (at instanceof ConnectTimeoutError) return "timeout";
@@ -46,22 +45,9 @@ export function errorClassOf(error: unknown, hasStatus: boolean): ErrorClass {
     if (known !== undefined) return known;
     if (code.startsWith("HPE_")) return "protocol";
     if (isTls(code)) return "tls";
-    if (at instanceof AggregateError) return errorClassOf((at.errors as readonly unknown[])[0], hasStatus);
+    if (at instanceof AggregateError) return errorClassOf((at.errors as readonly unknown[])[0]);
   }
   return "other";
-}
-
-/** The connection had served an answer before, and was closed under this request. */
-function isStale(error: unknown): boolean {
-  if (!(error instanceof Error) || !("code" in error) || error.code !== "UND_ERR_SOCKET" || !("socket" in error)) {
-    const isReset = error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
-    return isReset && "socket" in error && hasRead(error.socket);
-  }
-  return hasRead(error.socket);
-}
-
-function hasRead(socket: unknown): boolean {
-  return typeof socket === "object" && socket !== null && "bytesRead" in socket && Number(socket.bytesRead) > 0;
 }
 
 function isTls(code: string): boolean {

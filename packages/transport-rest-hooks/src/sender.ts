@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from "undici";
+import { Births } from "./births.ts";
 import { guardedConnector } from "./connector.ts";
 import type { TargetGuard } from "./target-guard.ts";
 import { errorClassOf, type ErrorClass } from "./error-class.ts";
@@ -48,11 +49,13 @@ export class Sender {
   readonly #agent: Agent;
   /** For the second try when an idle connection turned out to be dead: never an old one. */
   readonly #fresh: Agent;
+  readonly #births = new Births();
   readonly #underWay = new Set<Attempt>();
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    const connect = guardedConnector({ guard: options.guard, connectTimeoutMs: CONNECT_TIMEOUT_MS, ca: options.ca });
+    const { guard, ca } = options;
+    const connect = guardedConnector({ guard, connectTimeoutMs: CONNECT_TIMEOUT_MS, births: this.#births, ca });
     const common = {
       connect,
       allowH2: false,
@@ -89,7 +92,7 @@ export class Sender {
 
   #attempt(agent: Agent, request: TargetRequest): Promise<Answer> {
     return new Promise((resolve) => {
-      const attempt = new Attempt(this.#options.timeoutMs, (answer) => {
+      const attempt = new Attempt(this.#options.timeoutMs, this.#births, (answer) => {
         this.#underWay.delete(attempt);
         resolve(answer);
       });
@@ -110,6 +113,8 @@ export class Sender {
 /** One request under way, as undici's dispatcher tells of it. */
 class Attempt implements Dispatcher.DispatchHandler {
   readonly #settle: (answer: Answer) => void;
+  readonly #births: Births;
+  readonly #startedMs = performance.now();
   readonly #timer: NodeJS.Timeout;
   readonly #chunks: Buffer[] = [];
   #controller: Dispatcher.DispatchController | null = null;
@@ -118,8 +123,9 @@ class Attempt implements Dispatcher.DispatchHandler {
   #headers: Readonly<Record<string, string | string[] | undefined>> = {};
   #isSettled = false;
 
-  constructor(timeoutMs: number, settle: (answer: Answer) => void) {
+  constructor(timeoutMs: number, births: Births, settle: (answer: Answer) => void) {
     this.#settle = settle;
+    this.#births = births;
     this.#timer = setTimeout(() => this.end("timeout", "no whole answer in time"), timeoutMs);
   }
 
@@ -156,7 +162,9 @@ class Attempt implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.#finish({ kind: "failed", error: errorClassOf(error, this.#status !== 0), reason: error.message });
+    const found = errorClassOf(error);
+    const isStale = found === "reset" && this.#status === 0 && this.#births.isOlder(error, this.#startedMs);
+    this.#finish({ kind: "failed", error: isStale ? "stale" : found, reason: error.message });
   }
 
   #finishAnswered(): void {
