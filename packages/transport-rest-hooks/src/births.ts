@@ -1,5 +1,7 @@
 import type { Socket } from "node:net";
 
+const REMEMBERED_MS = 1000;
+
 /**
  * When connections were opened. A request that meets a reset before any byte of an answer may blame its target only if
  * the connection was opened for it: one that lay idle had been closed by the other side, perhaps long before. undici says
@@ -15,10 +17,11 @@ export class Births {
     this.#byPort.set(localPort, bornAtMs);
     socket.on("error", (error) => Object.assign(error, { socket: { localPort } }));
     socket.on("close", () => {
-      // Whoever has the error looks it up in this turn.
-      setImmediate(() => {
+      // undici tells of it a little later.
+      const timer = setTimeout(() => {
         if (this.#byPort.get(localPort) === bornAtMs) this.#byPort.delete(localPort);
-      });
+      }, REMEMBERED_MS);
+      timer.unref();
     });
   }
 
