@@ -172,7 +172,7 @@ describe("answers that would hurt", () => {
 
   beforeEach(() => {
     const guard = new TargetGuard({ canUseHttp: true, allow: LOOPBACK, ownPorts: () => [] });
-    sender = new Sender({ guard, timeoutMs: 400, perOrigin: 2 });
+    sender = new Sender({ guard, timeoutMs: 400, perOrigin: 1 });
   });
   afterEach(async () => {
     for (const close of open.splice(0)) close();
