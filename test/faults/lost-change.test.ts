@@ -21,9 +21,8 @@ beforeEach(async () => {
   app = createServer(({ method }, outgoing) => {
     if (method === "PUT") status = "ready";
     const made = method === "PUT" ? beforeAnswer() : Promise.resolve();
-    void made.then(() => {
-      outgoing.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ status }));
-    });
+    const json = { "content-type": "application/json" };
+    void made.then(() => outgoing.writeHead(200, json).end(JSON.stringify({ status })));
   }).listen(0, "127.0.0.1");
   await once(app, "listening");
   const { port } = app.address() as AddressInfo;
