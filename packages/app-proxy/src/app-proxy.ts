@@ -178,6 +178,7 @@ class GatewayInFront implements AppProxy {
       if (response.destroyed) return;
       if (tag === null) return this.#exchange(errand, response);
       const link = monitorLink(this.#options.prefix, match.topic, cursor);
+      if (this.#isDraining) response.shouldKeepAlive = false;
       response.writeHead(304, { etag: tag, link, vary: "Accept, Prefer" }).end();
     } catch (error) {
       this.#refuse(request, response, error);
