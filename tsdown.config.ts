@@ -20,6 +20,7 @@ export default defineConfig([
       main: "src/main.ts",
       index: "src/index.ts",
       "log-sqlite-worker": "../../packages/log-sqlite/src/log-sqlite-worker.ts",
+      "hook-store-worker": "../../packages/transport-rest-hooks/src/hook-store-worker.ts",
     },
     platform: "node",
     deps: { alwaysBundle: [/./], onlyBundle: false },

@@ -9,7 +9,9 @@ import {
   type Clock,
   type EventLog,
   type Logger,
+  type Transport,
 } from "@sluice/core";
+import type { RestHooks } from "@sluice/transport-rest-hooks";
 import { createHttpServer, publicApi, type HttpTransport } from "@sluice/http";
 import type { FastifyInstance } from "fastify";
 import type { Server } from "node:http";
@@ -18,6 +20,7 @@ import type { Phase } from "./admin/gateway-state.ts";
 import { AppAccess } from "./app-access.ts";
 import type { Config } from "./config/config.ts";
 import { reloadable } from "./config/reload.ts";
+import { createHooks } from "./hooks.ts";
 import { listen } from "./listening.ts";
 import { silentLogger } from "./logging/silent-logger.ts";
 import { GatewayMeter } from "./metrics/gateway-meter.ts";
@@ -105,6 +108,8 @@ class RunningGateway implements Gateway {
   /** `null` without an app behind. */
   readonly #appProxy: AppProxy | null;
   readonly #transports: readonly HttpTransport[];
+  /** `null` where they are off. */
+  readonly #hooks: RestHooks | null;
   readonly #registry: GatewayRegistry;
   readonly #servers: { public: FastifyInstance | null; admin: FastifyInstance | null } = { public: null, admin: null };
   #unused: UnusedConnections | null = null;
@@ -122,7 +127,8 @@ class RunningGateway implements Gateway {
     this.#parts = parts;
     this.#config = config;
     this.#transports = createTransports(() => this.#config);
-    this.meter = new GatewayMeter(this.#transports.map(({ name }) => name));
+    this.#hooks = createHooks(config, () => ({ public: this.publicUrl, admin: this.adminUrl }));
+    this.meter = new GatewayMeter(this.#pushing().map(({ name }) => name));
     this.bus = new Bus({ log, clock, meter: this.meter, logger, batchBytes: config.limits.batchBytes });
     this.#resources = new ResourceTable(config.resources);
     this.#appAccess = new AppAccess({ pathOf: (topic) => this.#resources.pathOf(topic), clock, logger });
@@ -139,13 +145,14 @@ class RunningGateway implements Gateway {
       version,
       audiences: () => this.bus.audienceCount,
       appAccess: () => this.#appAccess.figures,
+      hooks: this.#hooks,
     });
   }
 
   async start(): Promise<void> {
     const { clock, logger } = this.#parts;
     const { bus, meter } = this;
-    for (const transport of this.#transports) await transport.start({ bus, clock, meter, logger });
+    for (const transport of this.#pushing()) await transport.start({ bus, clock, meter, logger });
     this.#servers.public = await this.#createPublicServer();
     this.#servers.admin = await this.#createAdminServer();
     // The admin listener first: who sees the public one open can trust the health checks too.
@@ -227,6 +234,8 @@ class RunningGateway implements Gateway {
         }),
       }),
     );
+    const cors = (): Config["public"]["cors"] => this.#config.public.cors;
+    if (this.#hooks !== null) await server.register(this.#hooks.publicDoor({ access: this.#access, cors }));
     if (this.#appProxy !== null) await server.register(this.#appProxy.plugin);
     return server;
   }
@@ -249,11 +258,16 @@ class RunningGateway implements Gateway {
     });
   }
 
-  #createAdminServer(): Promise<FastifyInstance> {
+  /** Everything by which events leave. */
+  #pushing(): readonly Transport[] {
+    return this.#hooks === null ? this.#transports : [...this.#transports, this.#hooks];
+  }
+
+  async #createAdminServer(): Promise<FastifyInstance> {
     const { clock, logger, log } = this.#parts;
     const { bus, meter } = this;
     const config = (): Config => this.#config;
-    return createAdminServer({
+    const server = await createAdminServer({
       config,
       bus,
       clock,
@@ -272,6 +286,8 @@ class RunningGateway implements Gateway {
         restartKeys: () => this.#restartKeys,
       },
     });
+    if (this.#hooks !== null) await server.register(this.#hooks.adminDoor());
+    return server;
   }
 
   async #drain(): Promise<void> {
@@ -284,7 +300,7 @@ class RunningGateway implements Gateway {
     const isIdle = stopListening(this.#servers.public);
     clock.after(HEAD_GRACE_MS, () => this.#unused?.destroy());
     const reason = CLOSE_REASONS.draining;
-    const drained = [...this.#transports, ...(this.#appProxy === null ? [] : [this.#appProxy])];
+    const drained = [...this.#pushing(), ...(this.#appProxy === null ? [] : [this.#appProxy])];
     await Promise.all(drained.map((part) => part.drain(reason, spreadMs, deadline.signal)));
     // What is still being answered is short: publications on their way to the disk, pages.
     await Promise.race([isIdle, aborted(deadline.signal)]);
@@ -298,7 +314,7 @@ class RunningGateway implements Gateway {
     const { public: front, admin } = this.#servers;
     this.#phase = this.#phase === "ready" ? "closed" : this.#phase;
     const reason = CLOSE_REASONS.draining;
-    await Promise.all(this.#transports.map((transport) => transport.drain(reason, 0, AbortSignal.abort())));
+    await Promise.all(this.#pushing().map((transport) => transport.drain(reason, 0, AbortSignal.abort())));
     await Promise.all([closeServer(front), closeServer(admin)]);
     this.#phase = "closed";
     this.bus.close();

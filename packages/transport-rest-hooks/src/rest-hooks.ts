@@ -1,7 +1,7 @@
 import type { Access, CloseReason, Filter, Transport, TransportContext } from "@sluice/core";
-import { parseFilter, SluiceError } from "@sluice/core";
+import { interestIn, parseFilter, SluiceError } from "@sluice/core";
 import type { CorsRules } from "@sluice/http";
-import { checkOrigin } from "@sluice/http";
+import { checkOrigin, registerCors } from "@sluice/http";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { restDoor, type HookCaller } from "./door-rest.ts";
 import { Engine } from "./engine.ts";
@@ -52,6 +52,8 @@ export interface RestHooksOptions {
 export interface RestHooks extends Transport {
   readonly figures: HookFigures;
   gauges(): HookGauges;
+  /** Age of the oldest event that a hook has still to be sent, by its own time; 0 if there is none. */
+  oldestAgeSeconds(): Promise<number>;
   /** The routes of the public listener: `PREFIX/hooks` and `PREFIX/hook-events`, for owners with a `hooks` grant. */
   publicDoor(options: { readonly access: Access; readonly cors: () => CorsRules }): FastifyPluginAsync;
   /** The same routes for the operator, without a prefix; who may come there is the listener's affair. */
@@ -59,6 +61,7 @@ export interface RestHooks extends Transport {
 }
 
 const PER_OWNER = 1000;
+const ANYTHING = interestIn([parseFilter("**")]);
 const EVERYTHING: readonly Filter[] = [parseFilter("**"), parseFilter("$sys/**")];
 
 /** Events as signed `POST` requests to registered URLs. */
@@ -124,22 +127,34 @@ class RestHooksTransport implements RestHooks {
   gauges(): HookGauges {
     const { hooks, engine, context } = this.#started();
     let held = 0;
-    let backlog = 0;
-    let furthest = context.bus.head;
-    for (const { flow } of hooks.live()) {
-      if (flow === null) continue;
-      held += flow.heldLanes;
-      backlog += flow.waiting;
-      if (flow.isOpen && flow.waiting === 0) continue;
-      furthest = Math.min(furthest, context.bus.resolve({ cursor: flow.cursor }).after);
-    }
+    for (const { flow } of hooks.live()) held += flow?.heldLanes ?? 0;
     return {
       hooks: hooks.counts(),
       inFlight: engine.inFlight,
       retriesInFlight: engine.retriesInFlight,
       held,
-      backlog: Math.max(backlog, context.bus.head - furthest),
+      backlog: context.bus.head - this.#furthest(),
     };
+  }
+
+  async oldestAgeSeconds(): Promise<number> {
+    const { bus, clock } = this.#started().context;
+    const after = this.#furthest();
+    if (after >= bus.head) return 0;
+    const { events } = await bus.read(ANYTHING, { cursor: bus.cursorAt(after) }, 1);
+    const atMs = Date.parse(events[0]?.time ?? "");
+    return Number.isNaN(atMs) ? 0 : Math.max(0, (clock.now() - atMs) / 1000);
+  }
+
+  /** Position of the hook that is furthest behind; a hook that waits for events is at the head. */
+  #furthest(): number {
+    const { hooks, context } = this.#started();
+    let furthest = context.bus.head;
+    for (const { flow } of hooks.live()) {
+      if (flow === null || (flow.isOpen && flow.waiting === 0)) continue;
+      furthest = Math.min(furthest, context.bus.resolve({ cursor: flow.cursor }).after);
+    }
+    return furthest;
   }
 
   publicDoor({ access, cors }: { readonly access: Access; readonly cors: () => CorsRules }): FastifyPluginAsync {
@@ -155,7 +170,11 @@ class RestHooksTransport implements RestHooks {
       if (subject === null) throw new SluiceError("forbidden", "The token names nobody (sub) whose hooks they could be.");
       return { owner: subject, topics: grants.hooks, isTrusted: this.#isTrusted(subject) };
     };
-    return restDoor({ ...this.#doorOptions(), prefix: this.#options.prefix, publicUrl: () => null, identify });
+    const door = restDoor({ ...this.#doorOptions(), prefix: this.#options.prefix, publicUrl: () => null, identify });
+    return async (fastify) => {
+      registerCors(fastify, cors);
+      await fastify.register(door);
+    };
   }
 
   adminDoor(): FastifyPluginAsync {

@@ -29,6 +29,7 @@ GET  /healthz       200 as long as the process runs
 GET  /readyz        200 if it takes events and readers, else 503
 GET  /metrics       figures for Prometheus
 GET  /admin/state   what it is doing, as JSON
+     /hooks         the hooks, whoever made them (unless they are off)
 `;
 
 /** The listener for those who run the gateway: publishing, health, metrics, state. */

@@ -18,6 +18,10 @@ export const commands: Commands = {
     summary: "Follow topics, over any transport.",
     load: async () => (await import("./watch.ts")).watch,
   },
+  hooks: {
+    summary: "Look after the hooks of a running gateway.",
+    load: async () => (await import("./hooks.ts")).hooks,
+  },
   token: {
     summary: "Mint a token from the configuration's secret.",
     load: async () => (await import("./token.ts")).token,

@@ -1,7 +1,9 @@
 import type { AppSourceFigures } from "@sluice/access";
 import type { Clock, EventLog } from "@sluice/core";
+import type { RestHooks } from "@sluice/transport-rest-hooks";
 import { Counter, Gauge, Registry, type Metric } from "prom-client";
 import type { GatewayMeter } from "./gateway-meter.ts";
+import { registerHookFigures } from "./hook-figures.ts";
 import { LAG_BUCKETS, type LagHistogram } from "./lag-histogram.ts";
 import { logFigures } from "./log-figures.ts";
 import { registerProcessFigures } from "./process-figures.ts";
@@ -18,6 +20,8 @@ export interface RegistryOptions {
   readonly audiences: () => number;
   /** What asking the app for grants has counted; `null` while it is off. */
   readonly appAccess: () => AppSourceFigures | null;
+  /** `null` where hooks are off. */
+  readonly hooks: RestHooks | null;
 }
 
 /** A gateway's own registry: two in one process know nothing of each other. */
@@ -34,13 +38,14 @@ export function createRegistry(options: RegistryOptions): GatewayRegistry {
   const ofGateway = registerGateway(registry, options);
   const ofTransports = registerTransports(registry, options.meter);
   const ofAppAccess = registerAppAccess(registry, options.appAccess);
+  const ofHooks = registerHookFigures(registry, options.hooks);
   const ofProcess = registerProcessFigures(registry);
   return {
     contentType: registry.contentType,
     async text() {
       ofTransports();
       ofAppAccess();
-      await Promise.all([ofGateway(), ofProcess.refresh()]);
+      await Promise.all([ofGateway(), ofHooks(), ofProcess.refresh()]);
       return registry.metrics();
     },
     close() {

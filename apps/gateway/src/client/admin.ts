@@ -1,0 +1,58 @@
+import { Agent, request } from "undici";
+import { CommandError } from "../cli/failure.ts";
+import { readRefusal, readText } from "./answer.ts";
+import { networkWords } from "./network.ts";
+
+/** Address of the admin listener unless it is given. */
+export const DEFAULT_ADMIN_URL = "http://127.0.0.1:8081";
+
+const ANSWER_MAX_BYTES = 16 * 1024 * 1024;
+const TIMEOUT_MS = 30_000;
+
+/** One call to the admin listener. */
+export interface AdminCall {
+  readonly base: URL;
+  readonly key: string | undefined;
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Path below the base, with its query. */
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+/** The answer's JSON; `null` without a body. @throws {CommandError} with what the gateway said, or that it can't be reached */
+export async function callAdmin({ base, key, method, path, body }: AdminCall): Promise<unknown> {
+  const dispatcher = new Agent({ headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+  try {
+    const response = await request(new URL(base.pathname.replace(/\/+$/, "") + path, base), {
+      method,
+      dispatcher,
+      headers: {
+        "content-type": "application/json",
+        ...(key === undefined || key === "" ? {} : { authorization: `Bearer ${key}` }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    if (response.statusCode >= 200 && response.statusCode < 300) {
+      return parse(await readText(response.body, ANSWER_MAX_BYTES));
+    }
+    const { status, detail } = await readRefusal(response.statusCode, response.headers, response.body);
+    const hint = status === 401 ? "; give the admin key with --key or SLUICE_ADMIN_KEY" : "";
+    throw new CommandError(`the gateway refused it: ${detail.replace(/\.$/, "")}${hint}`);
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(
+      `${base.origin} can't be reached: ${networkWords(error)}; is the gateway running there? --url names another address`,
+    );
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+function parse(text: string): unknown {
+  if (text === "") return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new CommandError("what answered is not a gateway; --url must name its admin listener");
+  }
+}
