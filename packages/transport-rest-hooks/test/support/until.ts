@@ -6,8 +6,9 @@ const GIVE_UP_MS = 15_000;
 export async function until<Answer>(
   what: string,
   ask: () => Answer | Promise<Answer>,
+  giveUpMs: number = GIVE_UP_MS,
 ): Promise<Exclude<Answer, undefined | null | false>> {
-  const endMs = performance.now() + GIVE_UP_MS;
+  const endMs = performance.now() + giveUpMs;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== null && answer !== false) {
