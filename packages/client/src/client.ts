@@ -1,19 +1,23 @@
+import { Attempt } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
-import { Credentials } from "./credentials.ts";
-import { Emitter } from "./emitter.ts";
+import { credentialsFrom } from "./credentials.ts";
+import { newEmitter } from "./emitter.ts";
+import type { Ending } from "./ending.ts";
 import type { Item } from "./event.ts";
-import { Ladder } from "./ladder.ts";
-import { resolveOptions, type ConnectOptions, type Resolved } from "./options.ts";
+import { newLadder } from "./ladder.ts";
+import { listOf } from "./list-of.ts";
+import { resolveOptions, type ConnectOptions } from "./options.ts";
 import { longPolling, polling } from "./polling.ts";
-import { publish, type Draft, type Receipt } from "./publish.ts";
-import { Queue } from "./queue.ts";
+import { publish, type Draft } from "./publish.ts";
+import { newQueue } from "./queue.ts";
 import { sleep } from "./sleep.ts";
-import type { Sluice, SluiceListeners, State } from "./sluice.ts";
+import type { Sluice, State } from "./sluice.ts";
 import { SluiceError } from "./sluice-error.ts";
 import { sse } from "./sse.ts";
-import type { Ask, CookieMode, Ending, Helm, Receiver, Start, Transport, TransportName } from "./transport.ts";
-import { Wakefulness } from "./wakefulness.ts";
+import type { Helm, Receiver, Transport, TransportName } from "./transport.ts";
+import { watchWakefulness } from "./wakefulness.ts";
 import { websocket } from "./websocket.ts";
+import { newWishes } from "./wishes.ts";
 
 const TRANSPORTS: Readonly<Record<TransportName, Transport>> = {
   websocket,
@@ -27,343 +31,237 @@ const RENEWALS_MAX = 1;
 
 /**
  * Reads topics from a Sluice gateway, by the best transport that works, until it is closed.
- * @throws {SluiceError} if the options are wrong
- */
-export function connect<Data = unknown>(url: string | URL, options: ConnectOptions = {}): Sluice<Data> {
-  return new Client<Data>(url, options);
-}
-
-/** A `subscribe` that has not taken effect. */
-interface Wish {
-  readonly topics: readonly string[];
-  readonly settled: PromiseWithResolvers<void>;
-}
-
-/**
- * One turn after the other: each is one connection, or a wait, and can be interrupted.
+ *
+ * It goes in turns: each is one connection, or a rest, and can be interrupted.
  *
  * ```
  *   idle, asleep, paused ──► connecting ──► open ──┐
  *             ▲                  │                 │ cut, dead, interrupted
  *             └──── waiting ◄────┴─────────────────┘            any ──► closed
  * ```
+ *
+ * @throws {SluiceError} if the options are wrong
  */
-class Client<Data> implements Sluice<Data> {
-  readonly #options: Resolved;
-  readonly #cookies: CookieMode | undefined;
-  readonly #credentials: Credentials;
-  readonly #ladder: Ladder;
-  readonly #emitter = new Emitter();
-  readonly #queue: Queue;
-  readonly #life = new AbortController();
-  readonly #wakefulness: Wakefulness;
-  readonly #topics: Set<string>;
-  #wishes: Wish[] = [];
+export function connect<Data = unknown>(address: string | URL, options: ConnectOptions = {}): Sluice<Data> {
+  const { url, types, transports, buffer, sleepAfterMs, tools, ...resolved } = resolveOptions(address, options);
+  const { clock, timing } = tools;
+  const who = credentialsFrom(options.token);
+  const ladder = newLadder(transports, timing);
+  const emitter = newEmitter();
+  const deliver = (item: Item): Promise<unknown> | undefined =>
+    item.gap === undefined ? emitter.emit("event", item) : emitter.emit("gap", item.gap);
+  const queue = newQueue(buffer, deliver, () => emitter.has("event"));
+  const topics = new Set(resolved.topics);
+  const wishes = newWishes(topics);
+  const life = new AbortController();
+  let turn = new AbortController();
   /** Where the next connection begins: behind what has come, not what has been handed over. */
-  #start: Start;
-  #turn = new AbortController();
-  #helm: Helm | null = null;
-  #state: State = "idle";
-  #transport: TransportName | null = null;
-  #hasOpened = false;
-  #attempts = 0;
-  #renewals = 0;
+  let { start } = resolved;
+  let helm: Helm | null = null;
+  let state: State = "idle";
+  let transport: TransportName | null = null;
+  let hasOpened = false;
+  let attempts = 0;
+  let renewals = 0;
 
-  constructor(url: string | URL, options: ConnectOptions) {
-    this.#options = resolveOptions(url, options);
-    this.#cookies = options.credentials;
-    this.#credentials = new Credentials(options.token);
-    const { buffer, sleepAfterMs, start, tools, topics, transports } = this.#options;
-    this.#ladder = new Ladder(transports, tools.timing);
-    this.#start = start;
-    this.#topics = new Set(topics);
-    this.#queue = new Queue(
-      buffer,
-      (item) => this.#deliver(item),
-      () => this.#emitter.has("event"),
-    );
-    this.#wakefulness = new Wakefulness(tools.clock, sleepAfterMs, (isAwake) => this.#woken(isAwake));
-    options.signal?.addEventListener("abort", () => this.close());
-    if (options.signal?.aborted === true) this.close();
-    void this.#run();
-  }
+  const become = (next: State, error: SluiceError | null = null): void => {
+    if (state === "closed" || (state === next && error === null)) return;
+    state = next;
+    void emitter.emit("state", { state, error });
+  };
 
-  get state(): State {
-    return this.#state;
-  }
-
-  get transport(): TransportName | null {
-    return this.#transport;
-  }
-
-  get cursor(): string | null {
-    const { start } = this.#options;
-    return this.#queue.cursor ?? ("after" in start && /-/.test(start.after) ? start.after : null);
-  }
-
-  get topics(): readonly string[] {
-    return [...this.#topics];
-  }
-
-  on<Name extends keyof SluiceListeners<Data>>(name: Name, listener: SluiceListeners<Data>[Name]): () => void {
-    const off = this.#emitter.on(name, listener);
-    this.#queue.pump();
-    return off;
-  }
-
-  subscribe(topics: string | readonly string[]): Promise<void> {
-    const added = listOf(topics).filter((topic) => !this.#topics.has(topic));
-    if (added.length === 0) return Promise.resolve();
-    if (this.#state === "closed") return Promise.reject(new SluiceError("The client is closed"));
-    for (const topic of added) this.#topics.add(topic);
-    const wish: Wish = { topics: added, settled: Promise.withResolvers() };
-    // Who does not look at the answer is not to be punished for a refusal.
-    wish.settled.promise.catch(() => undefined);
-    this.#wishes.push(wish);
-    if (this.#helm === null) this.#turn.abort();
-    else this.#helm.subscribe(added, () => this.#granted([wish]));
-    return wish.settled.promise;
-  }
-
-  unsubscribe(topics: string | readonly string[]): void {
-    const removed = listOf(topics).filter((topic) => this.#topics.delete(topic));
-    if (removed.length === 0) return;
-    if (this.#helm === null || this.#topics.size === 0) this.#turn.abort();
-    else this.#helm.unsubscribe(removed);
-  }
-
-  publish(events: Draft | readonly Draft[]): Promise<readonly Receipt[]> {
-    const { url, tools } = this.#options;
-    const drafts = Array.isArray(events) ? (events as readonly Draft[]) : [events as Draft];
-    const from = { url, credentials: this.#credentials, cookies: this.#cookies };
-    return publish(from, drafts, tools, this.#life.signal);
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Item<Data>, undefined> {
-    return this.#queue.loop() as AsyncIterator<Item<Data>, undefined>;
-  }
-
-  close(): void {
-    this.#end(null);
-  }
-
-  // Turns follow each other.
-  /* oxlint-disable no-await-in-loop */
-  async #run(): Promise<void> {
-    while (!this.#life.signal.aborted) {
-      this.#turn = new AbortController();
-      const { signal } = this.#turn;
-      if (this.#topics.size === 0) await this.#rest("idle", signal);
-      else if (!this.#wakefulness.isAwake) await this.#rest("asleep", signal);
-      else if (this.#queue.isFull) await this.#rest("paused", signal);
-      else await this.#connect(signal);
-      this.#turn.abort();
-    }
-  }
-  /* oxlint-enable no-await-in-loop */
-
-  /** Does nothing until something has changed. */
-  #rest(state: State, signal: AbortSignal): Promise<unknown> {
-    this.#become(state);
-    const interrupted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-    return state === "paused" ? Promise.race([this.#queue.room(), interrupted]) : interrupted;
-  }
-
-  async #connect(signal: AbortSignal): Promise<void> {
-    const name = this.#ladder.current;
-    if (name === null) return;
-    if (this.#state !== "waiting") this.#become("connecting");
-    const wishes = [...this.#wishes];
-    let hasProgressed = false;
-    let openedAtMs: number | null = null;
-    let isOver = false;
-    const receiver: Receiver = {
-      opened: () => {
-        if (openedAtMs !== null || isOver) return;
-        openedAtMs = this.#nowMs;
-        this.#opened(name, wishes, signal);
-      },
-      take: (items, cursor, sizeBytes) => {
-        if (isOver) return true;
-        hasProgressed ||= items.length > 0;
-        if (cursor !== null) this.#start = { after: cursor };
-        this.#queue.put(items, cursor, sizeBytes);
-        return !this.#queue.isFull;
-      },
-      room: async () => {
-        this.#become("paused");
-        await Promise.race([this.#queue.room(), new Promise((resolve) => signal.addEventListener("abort", resolve))]);
-        if (!isOver && !signal.aborted) this.#become("open");
-      },
-      steerable: (helm) => {
-        this.#helm = helm;
-        // What was wished for meanwhile.
-        if (this.#wishes.length > 0) this.#turn.abort();
-      },
-    };
-    const ending = await this.#read(name, receiver, signal);
-    isOver = true;
-    this.#helm = null;
-    const hasStood = openedAtMs !== null && this.#nowMs - openedAtMs >= this.#options.tools.timing.shortMs;
-    if (hasProgressed || hasStood) this.#attempts = 0;
-    await this.#ended(ending, openedAtMs !== null, signal);
-  }
+  const end = (error: SluiceError | null): void => {
+    if (life.signal.aborted) return;
+    life.abort();
+    become("closed", error);
+    wishes.deny(error ?? new SluiceError("Closed"));
+    queue.close(error);
+    turn.abort();
+  };
 
   /** One connection, from its start to its end. */
-  async #read(name: TransportName, receiver: Receiver, signal: AbortSignal): Promise<Ending> {
-    let token: string | null;
-    try {
-      token = await this.#credentials.current();
-    } catch (error) {
-      return { how: "cut", error: new SluiceError("There is no token to be had", 0, null, error), toldMs: 0 };
-    }
-    if (signal.aborted) return { how: "stopped" };
-    const { url, types, tools } = this.#options;
-    const ask: Ask = { url, topics: this.topics, types, start: this.#start, token, credentials: this.#cookies };
-    return TRANSPORTS[name](ask, receiver, signal, tools);
-  }
-
-  #opened(name: TransportName, wishes: readonly Wish[], signal: AbortSignal): void {
-    this.#ladder.opened(this.#nowMs);
-    this.#hasOpened = true;
-    this.#renewals = 0;
-    const previous = this.#transport;
-    this.#transport = name;
-    this.#become("open");
-    if (previous !== name) void this.#emitter.emit("transport", { transport: name, previous });
-    this.#granted(wishes);
-    void this.#climb(signal);
-  }
-
-  /** Tries better transports from time to time, beside the one in use, which goes on until one of them works. */
-  async #climb(signal: AbortSignal): Promise<void> {
-    for (let atMs = this.#ladder.climbAtMs; atMs !== null; atMs = this.#ladder.climbAtMs) {
-      // One attempt after the other.
-      /* oxlint-disable no-await-in-loop */
-      await sleep(atMs - this.#nowMs, signal, this.#options.tools.clock);
-      for (const name of this.#ladder.better) {
-        if (signal.aborted || this.#queue.isFull) break;
-        if (await this.#works(name, signal)) {
-          if (signal.aborted) return;
-          this.#ladder.climbed(name);
-          this.#turn.abort();
-          return;
-        }
-      }
-      if (signal.aborted) return;
-      this.#ladder.stayed(this.#nowMs);
-    }
-  }
+  const read = (name: TransportName, receiver: Receiver, attempt: Attempt): Promise<Ending> => {
+    const reading = async (): Promise<void> => {
+      const token = await who.current();
+      if (attempt.isOver) return;
+      const ask = { url, topics: [...topics], types, start, token, credentials: options.credentials };
+      await TRANSPORTS[name](ask, receiver, attempt);
+      attempt.fail("cut", "The connection ended");
+    };
+    reading().catch((error: unknown) => attempt.fail("cut", String(error), error));
+    return attempt.done;
+  };
 
   /** Whether a transport gets through now: a connection that is let go as soon as it stands. */
-  async #works(name: TransportName, signal: AbortSignal): Promise<boolean> {
-    const probe = new AbortController();
-    const stop = (): void => probe.abort();
-    signal.addEventListener("abort", stop);
+  const works = async (name: TransportName, signal: AbortSignal): Promise<boolean> => {
+    const probe = new Attempt(signal, tools);
     let isOpen = false;
-    const receiver: Receiver = {
-      opened: () => {
-        isOpen = true;
-        stop();
-      },
-      take: () => true,
-      room: () => Promise.resolve(),
-      steerable: () => undefined,
+    const opened = (): void => {
+      isOpen = true;
+      probe.end({ how: "stopped" });
     };
-    await this.#read(name, receiver, probe.signal);
-    signal.removeEventListener("abort", stop);
+    await read(name, { opened, take: () => true, room: async () => {}, steerable: () => {} }, probe);
     return isOpen;
-  }
+  };
 
-  async #ended(ending: Ending, wasOpen: boolean, signal: AbortSignal): Promise<void> {
+  /** Tries better transports from time to time, beside the one in use, which goes on until one of them works. */
+  const climb = async (signal: AbortSignal): Promise<void> => {
+    for (let atMs = ladder.climbAtMs(); atMs !== null && !signal.aborted; atMs = ladder.climbAtMs()) {
+      // One attempt after the other.
+      /* oxlint-disable no-await-in-loop */
+      await sleep(atMs - clock.monotonic(), signal, clock);
+      for (const name of ladder.better()) {
+        if (!signal.aborted && !queue.isFull() && (await works(name, signal)) && !signal.aborted) {
+          ladder.climbed(name);
+          turn.abort();
+        }
+      }
+      if (!signal.aborted) ladder.stayed(clock.monotonic());
+    }
+  };
+
+  /** Draws the consequence of a refusal. Whether to wait before the next attempt, if there is one. */
+  const refused = async (error: SluiceError): Promise<boolean> => {
+    if (error.isAboutAccess && (await who.renew())) {
+      renewals += 1;
+      return renewals > RENEWALS_MAX;
+    }
+    // The topics that were added last are the ones that are refused; without them it goes on.
+    if (wishes.deny(error)) return false;
+    // An address that was right once will be again.
+    if (hasOpened && error.code === null && !error.isAboutAccess) return true;
+    end(error);
+    return false;
+  };
+
+  const ended = async (ending: Ending, wasOpen: boolean, signal: AbortSignal): Promise<void> => {
     if (ending.how === "stopped" || ending.how === "full") {
-      this.#ladder.released();
+      ladder.released();
       return;
     }
-    const { error } = ending;
-    let toldMs = ending.how === "cut" ? (ending.toldMs ?? null) : null;
-    let isAtOnce = false;
-    if (ending.how === "refused") {
-      if (error.isAboutAccess && (await this.#hasNewToken())) {
-        this.#renewals += 1;
-        isAtOnce = this.#renewals <= RENEWALS_MAX;
-      } else if (this.#wishes.length > 0) {
-        this.#denied(error);
-        return;
-      } else if (error.status === 404 && error.code === null && this.#hasOpened) {
-        toldMs = 0;
-      } else {
-        this.#end(error);
-        return;
-      }
+    const { how, error } = ending;
+    if (how === "refused") {
+      if (!(await refused(error))) return;
     } else {
-      const fall =
-        ending.how === "cut" ? (!wasOpen && toldMs !== null ? "told" : "cut") : ending.how === "off" ? "off" : "bad";
-      isAtOnce = this.#ladder.fell(fall, this.#nowMs);
-      if (this.#ladder.current === null) this.#end(error);
+      if (ladder.fell(!wasOpen && error.retryAfterMs !== null ? "told" : how, clock.monotonic())) return;
+      if (ladder.current() === undefined) end(error);
     }
-    if (isAtOnce || signal.aborted) return;
-    this.#become("waiting", error);
-    const { clock } = this.#options.tools;
-    const waitMs = backoffMs(this.#attempts, toldMs, clock.random());
-    this.#attempts += 1;
-    await sleep(waitMs, signal, clock);
-  }
+    if (signal.aborted) return;
+    become("waiting", error);
+    attempts += 1;
+    await sleep(backoffMs(attempts - 1, error.retryAfterMs, clock.random()), signal, clock);
+  };
 
-  async #hasNewToken(): Promise<boolean> {
-    try {
-      return await this.#credentials.renew();
-    } catch {
-      // Whoever gives the tokens may be back later: the old one is tried again, and refused, after a wait.
-      this.#renewals += 1;
-      return true;
+  const connection = async (name: TransportName, signal: AbortSignal): Promise<void> => {
+    if (state !== "waiting") become("connecting");
+    const attempt = new Attempt(signal, tools);
+    const wished = wishes.list();
+    let hasProgressed = false;
+    let openedAtMs: number | null = null;
+    const receiver: Receiver = {
+      opened() {
+        if (openedAtMs !== null) return;
+        openedAtMs = clock.monotonic();
+        ladder.opened(openedAtMs);
+        hasOpened = true;
+        renewals = 0;
+        const previous = transport;
+        transport = name;
+        become("open");
+        if (previous !== name) void emitter.emit("transport", { transport: name, previous });
+        wishes.grant(wished);
+        void climb(signal);
+      },
+      take(items, cursor, sizeBytes) {
+        hasProgressed ||= items.length > 0;
+        if (cursor !== null) start = { after: cursor };
+        queue.put(items, cursor, sizeBytes);
+        return !queue.isFull();
+      },
+      async room() {
+        become("paused");
+        await queue.room();
+        if (!attempt.isOver) become("open");
+      },
+      steerable(given) {
+        helm = given;
+        // What was wished for meanwhile.
+        if (wishes.list().length > 0) turn.abort();
+      },
+    };
+    const ending = await read(name, receiver, attempt);
+    helm = null;
+    const hasStood = openedAtMs !== null && clock.monotonic() - openedAtMs >= timing.shortMs;
+    if (hasProgressed || hasStood) attempts = 0;
+    await ended(ending, openedAtMs !== null, signal);
+  };
+
+  /** Does nothing until something has changed, or `sooner` is kept. */
+  const rest = async (as: State, signal: AbortSignal, sooner?: Promise<void>): Promise<void> => {
+    become(as);
+    const changed = new Promise((resolve) => signal.addEventListener("abort", resolve));
+    await (sooner === undefined ? changed : Promise.race([sooner, changed]));
+  };
+
+  const run = async (): Promise<void> => {
+    while (!life.signal.aborted) {
+      turn = new AbortController();
+      const { signal } = turn;
+      const name = ladder.current();
+      if (topics.size === 0) await rest("idle", signal);
+      else if (!isAwake()) await rest("asleep", signal);
+      else if (queue.isFull()) await rest("paused", signal, queue.room());
+      else if (name !== undefined) await connection(name, signal);
+      turn.abort();
     }
-  }
+  };
+  /* oxlint-enable no-await-in-loop */
 
-  #granted(wishes: readonly Wish[]): void {
-    this.#wishes = this.#wishes.filter((wish) => !wishes.includes(wish));
-    for (const wish of wishes) wish.settled.resolve();
-  }
+  // What stands is looked after, what waits is tried, and what is asleep wakes.
+  const isAwake = watchWakefulness(clock, sleepAfterMs, life.signal, () => {
+    attempts = 0;
+    if (helm !== null && isAwake()) helm.check();
+    else if (!isAwake() || state === "asleep" || state === "waiting") turn.abort();
+  });
+  options.signal?.addEventListener("abort", () => end(null));
+  if (options.signal?.aborted === true) end(null);
+  // Who connects can set up listeners before anything happens.
+  void Promise.resolve().then(run);
 
-  /** The topics that were added last are the ones that are refused; without them it goes on. */
-  #denied(error: SluiceError): void {
-    for (const { topics, settled } of this.#wishes.splice(0)) {
-      for (const topic of topics) this.#topics.delete(topic);
-      settled.reject(error);
-    }
-  }
-
-  #woken(isAwake: boolean): void {
-    this.#attempts = 0;
-    if (isAwake && this.#state === "open") this.#helm?.check();
-    else if (!isAwake || this.#state !== "connecting") this.#turn.abort();
-  }
-
-  #deliver(item: Item): unknown {
-    return item.gap === undefined ? this.#emitter.emit("event", item) : this.#emitter.emit("gap", item.gap);
-  }
-
-  #become(state: State, error: SluiceError | null = null): void {
-    if (this.#state === "closed" || (this.#state === state && error === null)) return;
-    this.#state = state;
-    void this.#emitter.emit("state", { state, error });
-  }
-
-  #end(error: SluiceError | null): void {
-    if (this.#life.signal.aborted) return;
-    this.#life.abort();
-    this.#wakefulness.close();
-    this.#become("closed", error);
-    this.#denied(error ?? new SluiceError("The client was closed"));
-    this.#queue.close(error);
-    this.#turn.abort();
-  }
-
-  get #nowMs(): number {
-    return this.#options.tools.clock.monotonic();
-  }
-}
-
-function listOf(topics: string | readonly string[]): readonly string[] {
-  return typeof topics === "string" ? [topics] : topics;
+  return {
+    get state() {
+      return state;
+    },
+    get transport() {
+      return transport;
+    },
+    get cursor() {
+      return queue.cursor() ?? (options.after?.includes("-") ? options.after : null);
+    },
+    get topics() {
+      return [...topics];
+    },
+    on(name, listener) {
+      const off = emitter.on(name, listener);
+      queue.pump();
+      return off;
+    },
+    subscribe(added) {
+      if (state === "closed") return Promise.reject(new SluiceError("Closed"));
+      const wish = wishes.add(listOf(added));
+      if (wish.topics.length === 0) wishes.grant([wish]);
+      else if (helm === null) turn.abort();
+      else helm.subscribe(wish.topics, () => wishes.grant([wish]));
+      return wish.settled.promise;
+    },
+    unsubscribe(removed) {
+      const gone = listOf(removed).filter((topic) => topics.delete(topic));
+      if (gone.length === 0) return;
+      if (helm === null || topics.size === 0) turn.abort();
+      else helm.unsubscribe(gone);
+    },
+    publish: (events) => publish(url, who, options.credentials, listOf<Draft>(events), tools, life.signal),
+    [Symbol.asyncIterator]: () => queue.loop() as AsyncIterator<Item<Data>, undefined>,
+    close: () => end(null),
+  };
 }

@@ -2,26 +2,26 @@
 export type TokenSource = string | (() => string | Promise<string>);
 
 /** The token in use. */
-export class Credentials {
-  readonly #source: TokenSource | undefined;
-  #token: string | null;
-
-  constructor(source: TokenSource | undefined) {
-    this.#source = source;
-    this.#token = typeof source === "string" ? source : null;
-  }
-
+export interface Credentials {
   /** The token; `null` if there is none. @throws whatever the source does */
-  async current(): Promise<string | null> {
-    if (this.#token === null) await this.renew();
-    return this.#token;
-  }
+  current(): Promise<string | null>;
+  /** Asks for another token. Whether there is one, or may be later. */
+  renew(): Promise<boolean>;
+}
 
-  /** Asks for another token. Whether there is one. @throws whatever the source does */
-  async renew(): Promise<boolean> {
-    if (typeof this.#source !== "function") return false;
-    const before = this.#token;
-    this.#token = await this.#source();
-    return this.#token !== before;
-  }
+/** The token that the source gives, kept until it is renewed. */
+export function credentialsFrom(source: TokenSource | undefined): Credentials {
+  let token: string | null = null;
+  const ask = async (): Promise<string | null> => (typeof source === "function" ? source() : (source ?? null));
+  return {
+    current: async () => (token ??= await ask()),
+    async renew() {
+      const before = token;
+      token = null;
+      // Whoever gives the tokens may be back later.
+      const next = await ask().catch(() => null);
+      token = next;
+      return next !== before;
+    },
+  };
 }

@@ -2,14 +2,12 @@ import type { TransportName } from "./transport.ts";
 
 /** How a connection ended, as far as the choice of the next transport is concerned. */
 export type Fall =
-  /** It came to nothing: never opened. */
-  | "vain"
-  /** The gateway answered that it is to be tried later. */
-  | "told"
-  /** It opened and was cut. */
+  /** It opened and was cut, or came to nothing. */
   | "cut"
   /** Something between does not let this transport through, or it stood and fell silent. */
   | "bad"
+  /** The gateway answered that it is to be tried later. */
+  | "told"
   /** The gateway does not have it. */
   | "off";
 
@@ -23,7 +21,7 @@ const CLIMB_FACTOR_MAX = 16;
  * Chooses the transport: the best one that works. A pure state machine; time comes in as an argument.
  *
  * ```
- *            vain (the first rung: at once, others: twice), bad, three short ones
+ *            in vain (the first rung: at once, others: twice), bad, three short ones
  *   websocket ──────────► sse ──────────► long-polling ──────────► polling
  *       ▲                  │                   │                      │
  *       └──── climb: at `climbAtMs` a better one is tried beside it ──┘
@@ -32,125 +30,110 @@ const CLIMB_FACTOR_MAX = 16;
  * Attempts go in rounds: each begins at home, the rung that worked last, and goes down where rungs have shown
  * themselves useless. A round in which none worked is followed by a wait.
  */
-export class Ladder {
-  readonly #rungs: TransportName[];
-  readonly #climbMs: number;
-  readonly #shortMs: number;
-  readonly #vain = new Map<TransportName, number>();
-  #at = 0;
-  #home = 0;
-  #shorts = 0;
-  #openedAtMs: number | null = null;
-  #climbFactor = 1;
-  #climbAtMs: number | null = null;
-
-  /** `rungs`: the best first, at least one. */
-  constructor(rungs: readonly TransportName[], { climbMs, shortMs }: { climbMs: number; shortMs: number }) {
-    this.#rungs = [...rungs];
-    this.#climbMs = climbMs;
-    this.#shortMs = shortMs;
-  }
-
-  /** What to try next, or what is in use; `null` if the gateway has none of them. */
-  get current(): TransportName | null {
-    return this.#rungs[this.#at] ?? null;
-  }
-
-  /** When one of {@link better} should be tried; `null` if this is the best there is. */
-  get climbAtMs(): number | null {
-    return this.#at === 0 ? null : this.#climbAtMs;
-  }
-
+export interface Ladder {
+  /** What to try next, or what is in use; `undefined` if the gateway has none of them. */
+  current(): TransportName | undefined;
+  /** When one of {@link Ladder.better} should be tried; `null` if this is the best there is. */
+  climbAtMs(): number | null;
   /** Those above the one in use, the best first. */
-  get better(): readonly TransportName[] {
-    return this.#rungs.slice(0, this.#at);
-  }
-
+  better(): readonly TransportName[];
   /** The connection stands. */
-  opened(nowMs: number): void {
-    this.#openedAtMs = nowMs;
-    this.#vain.clear();
-    if (this.#home !== this.#at) {
-      this.#home = this.#at;
-      this.#shorts = 0;
-    }
-    if (this.#at > 0 && this.#climbAtMs === null) this.#planClimb(nowMs);
-  }
-
-  /** The connection ended, or none came about. Whether to try {@link current} at once, without a wait. */
-  fell(how: Fall, nowMs: number): boolean {
-    const openedAtMs = this.#openedAtMs;
-    this.#openedAtMs = null;
-    if (how === "off") return this.#remove();
-    if (how === "bad") return this.#down();
-    if (how === "told") {
-      this.#at = this.#home;
-      return false;
-    }
-    if (openedAtMs === null) return this.#inVain();
-    const hasStoodMs = nowMs - openedAtMs;
-    if (hasStoodMs >= this.#shortMs) this.#shorts = 0;
-    else if ((this.#shorts += 1) >= SHORT_MAX) {
-      this.#down();
-      this.#home = this.#at;
-    }
-    // What has stood so long after a climb has earned it that the next climb is tried as soon as the first was.
-    if (this.#at === 0 && hasStoodMs >= this.#climbMs) this.#climbFactor = 1;
-    return false;
-  }
-
+  opened(nowMs: number): void;
+  /** The connection ended, or none came about. Whether to try the current one at once, without a wait. */
+  fell(how: Fall, nowMs: number): boolean;
   /** The connection was let go: that says nothing about the rung. */
-  released(): void {
-    this.#openedAtMs = null;
-  }
-
+  released(): void;
   /** A better one has been tried and works: it is the next to be used. */
-  climbed(name: TransportName): void {
-    this.#at = this.#rungs.indexOf(name);
-    this.#home = this.#at;
-    this.#shorts = 0;
-    this.#openedAtMs = null;
-    this.#climbAtMs = null;
-  }
-
+  climbed(name: TransportName): void;
   /** None of the better ones works yet. */
-  stayed(nowMs: number): void {
-    this.#planClimb(nowMs);
-  }
+  stayed(nowMs: number): void;
+}
 
-  #planClimb(nowMs: number): void {
-    this.#climbAtMs = nowMs + this.#climbMs * this.#climbFactor;
-    this.#climbFactor = Math.min(this.#climbFactor * 2, CLIMB_FACTOR_MAX);
-  }
+/** `names`: the best first, at least one. */
+export function newLadder(
+  names: readonly TransportName[],
+  { climbMs, shortMs }: { readonly climbMs: number; readonly shortMs: number },
+): Ladder {
+  const rungs = [...names];
+  /** Attempts in vain since a connection stood. */
+  let vain: Partial<Record<TransportName, number>> = {};
+  let at = 0;
+  let home = 0;
+  let shorts = 0;
+  let openedAtMs: number | null = null;
+  let climbFactor = 1;
+  let climbAtMs: number | null = null;
 
-  #remove(): boolean {
-    this.#rungs.splice(this.#at, 1);
-    this.#home = Math.max(0, Math.min(this.#home, this.#rungs.length - 1));
-    if (this.#at < this.#rungs.length) return true;
-    this.#at = this.#home;
-    return false;
-  }
+  const stayed = (nowMs: number): void => {
+    climbAtMs = nowMs + climbMs * climbFactor;
+    climbFactor = Math.min(climbFactor * 2, CLIMB_FACTOR_MAX);
+  };
 
-  #inVain(): boolean {
-    const name = this.#rungs[this.#at] as TransportName;
-    const count = (this.#vain.get(name) ?? 0) + 1;
-    this.#vain.set(name, count);
+  const goTo = (rung: number): void => {
+    at = rung;
+    shorts = 0;
+    climbAtMs = null;
+  };
+
+  /** From the last one the next round begins at the top. */
+  const down = (): boolean => {
+    const hasMore = at + 1 < rungs.length;
+    goTo(hasMore ? at + 1 : 0);
+    if (!hasMore) home = 0;
+    return hasMore;
+  };
+
+  const inVain = (): boolean => {
+    const name = rungs[at] as TransportName;
+    vain[name] = (vain[name] ?? 0) + 1;
     // A browser does not say why a WebSocket failed; whether the gateway is there at all, the next rung finds out.
-    if (name === "websocket" || count >= VAIN_MAX) return this.#down();
-    this.#at = this.#home;
+    if (name === "websocket" || vain[name] >= VAIN_MAX) return down();
+    at = home;
     return false;
-  }
+  };
 
-  #down(): boolean {
-    this.#shorts = 0;
-    if (this.#at + 1 < this.#rungs.length) {
-      this.#at += 1;
-      this.#climbAtMs = null;
-      return true;
-    }
-    // None works: the next round begins at the top.
-    this.#home = 0;
-    this.#at = 0;
-    return false;
-  }
+  return {
+    current: () => rungs[at],
+    climbAtMs: () => (at === 0 ? null : climbAtMs),
+    better: () => rungs.slice(0, at),
+    opened(nowMs) {
+      openedAtMs = nowMs;
+      home = at;
+      vain = {};
+      if (at > 0 && climbAtMs === null) stayed(nowMs);
+    },
+    fell(how, nowMs) {
+      const stoodMs = openedAtMs === null ? null : nowMs - openedAtMs;
+      openedAtMs = null;
+      if (how === "off") {
+        rungs.splice(at, 1);
+        if (at < rungs.length) return true;
+        at = home = 0;
+        return false;
+      }
+      if (how === "bad") return down();
+      if (how === "told") {
+        at = home;
+        return false;
+      }
+      if (stoodMs === null) return inVain();
+      if (stoodMs >= shortMs) shorts = 0;
+      else if ((shorts += 1) >= SHORT_MAX) {
+        down();
+        home = at;
+      }
+      // What has stood so long has earned it that the next climb is tried as soon as the first was.
+      if (at === 0 && stoodMs >= climbMs) climbFactor = 1;
+      return false;
+    },
+    released() {
+      openedAtMs = null;
+    },
+    climbed(name) {
+      goTo(rungs.indexOf(name));
+      home = at;
+      openedAtMs = null;
+    },
+    stayed,
+  };
 }

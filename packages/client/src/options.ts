@@ -51,30 +51,27 @@ const AUTO: readonly TransportName[] = ["websocket", "sse", "long-polling", "pol
 const PATH = "/realtime/events";
 const FIVE_MINUTES_MS = 300_000;
 
-/** @throws {SluiceError} naming all faults */
+/** @throws {SluiceError} */
 export function resolveOptions(address: string | URL, options: ConnectOptions): Resolved {
   const { after, last, transport = "auto", topics = [] } = options;
   const transports = transport === "auto" ? AUTO : typeof transport === "string" ? [transport] : transport;
-  const faults: string[] = [];
-  if (after !== undefined && last !== undefined) faults.push("after and last exclude each other");
-  if (transports.length === 0 || !transports.every((name) => AUTO.includes(name))) {
-    faults.push(`transport is auto or of ${AUTO.join(", ")}`);
-  }
   const url = eventsUrl(address);
-  if (url === null) faults.push(`${String(address)} is no http address`);
-  if (url === null || faults.length > 0) throw new SluiceError(`connect: ${faults.join("; ")}`);
+  if (url === null) throw new SluiceError(`No http address: ${String(address)}`);
+  if (after !== undefined && last !== undefined) throw new SluiceError("after and last exclude each other");
+  const odd = transports.length === 0 ? transport : transports.find((name) => !AUTO.includes(name));
+  if (odd !== undefined) throw new SluiceError(`No transport: ${String(odd)}`);
   return {
     url,
     topics: typeof topics === "string" ? [topics] : [...topics],
     start: last === undefined ? { after: after ?? "latest" } : { last },
     types: options.types ?? [],
     transports,
-    buffer: { events: 1000, bytes: 1_048_576, ...options.buffer },
+    buffer: { events: 1000, bytes: 1_000_000, ...options.buffer },
     sleepAfterMs: options.sleepAfterMs ?? FIVE_MINUTES_MS,
     tools: {
       clock: options.clock ?? systemClock,
       timing: { ...TIMING, ...options.timing },
-      fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+      fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
       WebSocket: options.WebSocket ?? globalThis.WebSocket,
     },
   };
@@ -87,7 +84,6 @@ function eventsUrl(address: string | URL): URL | null {
     const url = new URL(address, location?.href);
     url.protocol = url.protocol.replace(/^ws/, "http");
     if (url.pathname === "/") url.pathname = PATH;
-    url.hash = "";
     return url.protocol.startsWith("http") ? url : null;
   } catch {
     return null;

@@ -1,42 +1,58 @@
-import { fetchPage, PAGE_EVENTS } from "./page.ts";
+import type { Attempt } from "./attempt.ts";
+import { gapOf, type GapJson, type SluiceEvent } from "./event.ts";
 import { sleep } from "./sleep.ts";
-import type { Ask, Ending, Receiver, Tools } from "./transport.ts";
+import type { Ask, Receiver } from "./transport.ts";
+
+/** Events of one page at the most. */
+const PAGE_EVENTS = 500;
+
+/** A page of so many bytes may have been cut off by the gateway's limit on batches: more may be there. */
+const FULL_BYTES = 32_768;
+
+/** One answer to a poll. */
+interface Page {
+  readonly events: readonly SluiceEvent[];
+  readonly cursor: string;
+  readonly gap?: GapJson;
+}
 
 /** Asks again and again. */
-export function polling(ask: Ask, receiver: Receiver, signal: AbortSignal, tools: Tools): Promise<Ending> {
-  return follow(ask, receiver, signal, tools, 0);
+export function polling(ask: Ask, receiver: Receiver, attempt: Attempt): Promise<void> {
+  return follow(ask, receiver, attempt, 0);
 }
 
 /** Asks, and lets the gateway wait with its answer until there is an event. */
-export function longPolling(ask: Ask, receiver: Receiver, signal: AbortSignal, tools: Tools): Promise<Ending> {
-  return follow(ask, receiver, signal, tools, Math.max(1, Math.round(tools.timing.waitMs / 1000)));
+export function longPolling(ask: Ask, receiver: Receiver, attempt: Attempt): Promise<void> {
+  return follow(ask, receiver, attempt, Math.max(1, Math.round(attempt.tools.timing.waitMs / 1000)));
 }
 
 // One page after the other: each begins where the one before ended.
 /* oxlint-disable no-await-in-loop */
-async function follow(
-  ask: Ask,
-  receiver: Receiver,
-  signal: AbortSignal,
-  tools: Tools,
-  waitSeconds: number,
-): Promise<Ending> {
+async function follow(ask: Ask, receiver: Receiver, attempt: Attempt, waitSeconds: number): Promise<void> {
+  const { clock, timing } = attempt.tools;
   let { start } = ask;
   // The first answer is to come soon: it shows that somebody is there, and brings the cursor without which a cut would
   // lose what happens meanwhile.
-  let nextWaitSeconds = Math.min(waitSeconds, 1);
-  while (!signal.aborted) {
-    const page = await fetchPage({ ...ask, start }, nextWaitSeconds, signal, tools);
-    if ("how" in page) return page;
-    if (signal.aborted) break;
+  let wait = Math.min(waitSeconds, 1);
+  while (!attempt.isOver) {
+    attempt.alarm(wait * 1000 + timing.connectMs, "cut", "No answer in time");
+    const response = await (wait > 0
+      ? attempt.get({ ...ask, start }, "long-polling", { limit: PAGE_EVENTS, wait })
+      : attempt.get({ ...ask, start }, "polling", { limit: PAGE_EVENTS }));
+    if (response === null) return;
+    const text = await response.text();
+    const { cursor, events, gap } = JSON.parse(text) as Page;
+    const items = gap === undefined ? [...events] : [gapOf(gap), ...events];
+    attempt.calm();
+    if (attempt.isOver) return;
     receiver.opened();
-    start = { after: page.cursor };
-    nextWaitSeconds = waitSeconds;
-    const hasRoom = receiver.take(page.items, page.cursor, page.sizeBytes);
-    if (!hasRoom) await receiver.room();
-    if (page.intervalMs !== null || (waitSeconds === 0 && page.items.length < PAGE_EVENTS)) {
-      await sleep(page.intervalMs ?? tools.timing.pollMs, signal, tools.clock);
+    start = { after: cursor };
+    wait = waitSeconds;
+    if (!receiver.take(items, cursor, text.length)) await receiver.room();
+    const intervalMs = Number(response.headers.get("x-poll-interval")) * 1000;
+    const isFull = events.length >= PAGE_EVENTS || text.length >= FULL_BYTES;
+    if (intervalMs > 0 || (wait === 0 && !isFull)) {
+      await sleep(intervalMs || timing.pollMs, attempt.signal, clock);
     }
   }
-  return { how: "stopped" };
 }

@@ -1,52 +1,27 @@
-/** A frame of an event stream: what came between two blank lines. */
+/** A frame of an event stream: what came between two blank lines. `undefined` is what it had not. */
 export interface Frame {
-  /** `undefined` if it had none. */
-  readonly id: string | undefined;
-  /** `message` if it had none. */
-  readonly event: string;
-  /** `undefined` if it had none: a comment, an id alone. */
-  readonly data: string | undefined;
+  readonly id?: string;
+  readonly event?: string;
+  readonly data?: string;
+  readonly retry?: string;
 }
 
-/** Reads `text/event-stream` (WHATWG HTML §9.2.6), frames without data included. */
-export class SseParser {
-  readonly #onFrame: (frame: Frame) => void;
-  readonly #onRetry: (ms: number) => void;
-  #rest = "";
-  #id: string | undefined;
-  #event = "";
-  #data: string[] = [];
-
-  constructor(onFrame: (frame: Frame) => void, onRetry: (ms: number) => void) {
-    this.#onFrame = onFrame;
-    this.#onRetry = onRetry;
-  }
-
-  /** Takes the next piece of the stream. What is not a whole line yet waits for the rest. */
-  push(text: string): void {
-    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
-    this.#rest = lines.pop() as string;
-    for (const line of lines) this.#line(line);
-  }
-
-  #line(line: string): void {
-    if (line === "") {
-      const data = this.#data.length === 0 ? undefined : this.#data.join("\n");
-      if (data !== undefined || this.#id !== undefined) {
-        this.#onFrame({ id: this.#id, event: this.#event || "message", data });
+/** Reads `text/event-stream` (WHATWG HTML §9.2.6), frames without data included. The answer takes the stream's text. */
+export function sseParser(onFrame: (frame: Frame) => void): (text: string) => void {
+  let rest = "";
+  let frame: Record<string, string> = {};
+  return (text) => {
+    const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop() as string;
+    for (const line of lines) {
+      if (line === "") {
+        onFrame(frame);
+        frame = {};
+      } else {
+        const [, name, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) as unknown as [string, string, string?];
+        // Only lines of data add up; a comment has no name.
+        frame[name] = name === "data" && frame["data"] !== undefined ? `${frame["data"]}\n${value}` : value;
       }
-      this.#id = undefined;
-      this.#event = "";
-      this.#data = [];
-      return;
     }
-    const colon = line.indexOf(":");
-    if (colon === 0) return;
-    const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
-    if (field === "data") this.#data.push(value);
-    else if (field === "id") this.#id = value;
-    else if (field === "event") this.#event = value;
-    else if (field === "retry" && /^\d+$/.test(value)) this.#onRetry(Number(value));
-  }
+  };
 }

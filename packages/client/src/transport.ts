@@ -1,6 +1,6 @@
+import type { Attempt } from "./attempt.ts";
 import type { Clock } from "./clock.ts";
 import type { Item } from "./event.ts";
-import type { SluiceError } from "./sluice-error.ts";
 import type { Timing } from "./timing.ts";
 
 /** The ways for events to come. */
@@ -12,35 +12,21 @@ export type CookieMode = "include" | "omit" | "same-origin";
 /** Where reading begins: behind a cursor (`earliest` and `latest` are such), or with the newest N. */
 export type Start = { readonly after: string } | { readonly last: number };
 
+/** Who asks. */
+export interface Identity {
+  readonly token: string | null;
+  readonly credentials: CookieMode | undefined;
+}
+
 /** What is asked for. */
-export interface Ask {
+export interface Ask extends Identity {
   /** Where the gateway gives events out, without a query. */
   readonly url: URL;
   readonly topics: readonly string[];
   /** Empty: of every type. */
   readonly types: readonly string[];
   readonly start: Start;
-  readonly token: string | null;
-  /** Whether cookies go along to other origins, as `fetch` has it. */
-  readonly credentials: CookieMode | undefined;
 }
-
-/** How a connection ended. */
-export type Ending =
-  /** Whoever opened it has stopped it. */
-  | { readonly how: "stopped" }
-  /** The reader could not keep up, and this transport can't be made to wait: come back when there is room. */
-  | { readonly how: "full" }
-  /** Coming back makes sense. `toldMs`: not before, says the gateway. */
-  | { readonly how: "cut"; readonly error: SluiceError; readonly toldMs?: number | null }
-  /** Something between does not let this transport through, or not in time. */
-  | { readonly how: "unfit"; readonly error: SluiceError }
-  /** It stood and fell silent. */
-  | { readonly how: "dead"; readonly error: SluiceError }
-  /** The gateway does not have this transport. */
-  | { readonly how: "off"; readonly error: SluiceError }
-  /** Asking for the same again makes no sense. */
-  | { readonly how: "refused"; readonly error: SluiceError };
 
 /** Takes what a connection brings. */
 export interface Receiver {
@@ -70,8 +56,11 @@ export interface Tools {
   readonly clock: Clock;
   readonly timing: Timing;
   readonly fetch: typeof fetch;
-  readonly WebSocket: typeof WebSocket | undefined;
+  readonly WebSocket: typeof WebSocket;
 }
 
-/** One way to read: one connection, from its start to its end. Never rejects; ends soon after the signal is aborted. */
-export type Transport = (ask: Ask, receiver: Receiver, signal: AbortSignal, tools: Tools) => Promise<Ending>;
+/**
+ * One way to read: one connection. It ends with the attempt. What it throws, and its own end, mean that the connection
+ * was cut.
+ */
+export type Transport = (ask: Ask, receiver: Receiver, attempt: Attempt) => Promise<unknown>;
