@@ -392,11 +392,14 @@ export function describeLog(kind: LogKind): void {
           await log.append(drafts(10, { data }));
         }
         await settled("something is trimmed", () => log.bounds().trimmedThrough >= 100);
+        // Trimming may go on while the log is read.
+        const before = log.bounds().trimmedThrough;
         const kept = await positions("**");
         expect(kept.length).toBeLessThan(100);
         expect(kept.length).toBeGreaterThan(20);
         expect(kept.at(-1)).toBe(200);
-        expect(kept[0]).toBe(log.bounds().trimmedThrough + 1);
+        expect(kept[0]).toBeGreaterThan(before);
+        expect(kept[0]).toBeLessThanOrEqual(log.bounds().trimmedThrough + 1);
       });
 
       it("keeps events for so long", async () => {

@@ -115,7 +115,7 @@ function endOfBatch(events: readonly StoredEvent[], from: number, batchBytes: nu
   let bytes = 0;
   let to = from;
   while (to < events.length) {
-    bytes += (events[to] as StoredEvent).json.length;
+    bytes += (events[to] as StoredEvent).jsonBytes;
     if (to > from && bytes > batchBytes) break;
     to += 1;
   }

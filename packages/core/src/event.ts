@@ -38,6 +38,7 @@ export class StoredEvent {
   readonly dataContentType: string | null;
   readonly receivedAtMs: number;
   #json: string | undefined;
+  #jsonBytes = 0;
 
   constructor(init: StoredEventInit) {
     this.position = init.position;
@@ -59,6 +60,12 @@ export class StoredEvent {
   get json(): string {
     this.#json ??= this.#encode();
     return this.#json;
+  }
+
+  /** Bytes of {@link json} in UTF-8. */
+  get jsonBytes(): number {
+    if (this.#jsonBytes === 0) this.#jsonBytes = Buffer.byteLength(this.json);
+    return this.#jsonBytes;
   }
 
   /** About how many bytes the event takes in memory; for bounds, not exact. */

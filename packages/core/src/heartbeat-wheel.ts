@@ -95,7 +95,7 @@ export class HeartbeatWheel {
   #tick(ring: Ring): void {
     ring.current = (ring.current + 1) % ring.slots.length;
     const slot = ring.slots[ring.current] as Slot;
-    for (const member of [...slot]) {
+    for (const member of Array.from(slot)) {
       const place = this.#places.get(member);
       // A beat may have sent others of this slot away.
       if (place?.slot !== slot) continue;

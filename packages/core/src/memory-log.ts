@@ -20,6 +20,8 @@ const TRIM_EVERY_MS = 1000;
 /** Ids remembered at the most: with more than that inside the window, the oldest are forgotten. */
 const MAX_REMEMBERED_IDS = 1_000_000;
 
+/** Events that a page looks at before others get their turn. */
+const SCAN_EVENTS = 20_000;
 /** Places of past arrivals at the front of their array that are worth moving the rest for. */
 const COMPACT_AT = 1024;
 
@@ -87,17 +89,19 @@ export class MemoryLog implements EventLog {
       this.#ring.add(batch);
       this.#arrivals.push({ position: first.position, atMs: nowMs });
       this.#trim();
-      for (const listener of this.#listeners) listener(batch);
+      for (const listener of this.#listeners) tell(listener, batch);
     }
     return Promise.resolve(appended);
   }
 
-  read(query: ReadQuery): Promise<Page> {
+  async read(query: ReadQuery): Promise<Page> {
     const { interest, limit, limitBytes } = query;
     const gapUntil = this.#trimmed.hasGap(interest, query.after) ? this.#ring.from : null;
     const after = Math.max(query.after, this.#ring.from);
-    const page = this.#ring.read(interest, after, limit, limitBytes);
-    return Promise.resolve({ ...page, gapUntil });
+    const page = this.#ring.read(interest, after, limit, limitBytes, SCAN_EVENTS);
+    // A reader of little who is far behind goes through many such pages: sockets are looked after in between.
+    if (page.events.length === 0 && !page.isCaughtUp) await new Promise((resolve) => setImmediate(resolve));
+    return { ...page, gapUntil };
   }
 
   readLast(interest: Interest, count: number, upTo: number): Promise<Page> {
@@ -158,5 +162,16 @@ export class MemoryLog implements EventLog {
       this.#remembered.delete(key);
       surplus -= 1;
     }
+  }
+}
+
+/** What was appended is in the log whatever a listener makes of it: its fault goes to whoever looks after the process. */
+function tell(listener: (batch: readonly StoredEvent[]) => void, batch: readonly StoredEvent[]): void {
+  try {
+    listener(batch);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

@@ -94,17 +94,28 @@ export class Window {
     if (this.size > 0) this.#drop(onDrop);
   }
 
-  /** Matching events after the position, which must not be before {@link from}. */
-  read(interest: Interest, after: number, limit: number, limitBytes: number): WindowPage {
+  /**
+   * Matching events after the position, which must not be before {@link from}. At most `limitScanned` events are looked
+   * at: then the page says how far it got.
+   */
+  read(
+    interest: Interest,
+    after: number,
+    limit: number,
+    limitBytes: number,
+    limitScanned: number = Number.POSITIVE_INFINITY,
+  ): WindowPage {
     const events: StoredEvent[] = [];
     let bytes = 0;
+    let scanned = 0;
     for (const event of this.#candidates(interest, after)) {
-      if (!isInterested(interest, event)) continue;
-      events.push(event);
-      bytes += Buffer.byteLength(event.json);
-      if (events.length >= limit || bytes >= limitBytes) {
-        const isCaughtUp = event.position === this.#newest;
-        return { events, position: event.position, isCaughtUp };
+      scanned += 1;
+      if (isInterested(interest, event)) {
+        events.push(event);
+        bytes += event.jsonBytes;
+      }
+      if (events.length >= limit || bytes >= limitBytes || scanned >= limitScanned) {
+        return { events, position: event.position, isCaughtUp: event.position === this.#newest };
       }
     }
     return { events, position: Math.max(after, this.#newest), isCaughtUp: true };
@@ -131,12 +142,12 @@ export class Window {
       const lane = this.#lanes.get(topics[0] as string);
       return lane === undefined ? [] : tail(lane.events, lane.start, after);
     }
-    const merged: StoredEvent[] = [];
+    const lanes: Generator<StoredEvent>[] = [];
     for (const topic of topics) {
       const lane = this.#lanes.get(topic);
-      if (lane !== undefined) merged.push(...tail(lane.events, lane.start, after));
+      if (lane !== undefined) lanes.push(tail(lane.events, lane.start, after));
     }
-    return merged.sort((a, b) => a.position - b.position);
+    return merged(lanes);
   }
 
   #drop(onDrop: ((event: StoredEvent) => void) | undefined): void {
@@ -156,6 +167,23 @@ export class Window {
       this.#start = 0;
     }
     onDrop?.(event);
+  }
+}
+
+/** The events of a few lanes in log order. */
+function* merged(lanes: readonly Generator<StoredEvent>[]): Generator<StoredEvent> {
+  const heads = lanes.map((lane) => lane.next());
+  for (;;) {
+    let first = -1;
+    for (const [at, head] of heads.entries()) {
+      if (head.done === true) continue;
+      const best = heads[first];
+      if (best === undefined || best.done === true || head.value.position < best.value.position) first = at;
+    }
+    const head = heads[first];
+    if (head === undefined || head.done === true) return;
+    yield head.value;
+    heads[first] = (lanes[first] as Generator<StoredEvent>).next();
   }
 }
 

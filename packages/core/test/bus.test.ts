@@ -8,6 +8,7 @@ import { MemoryLog } from "../src/memory-log.ts";
 import { parsePublication } from "../src/publication.ts";
 import { ManualClock } from "../src/testing/index.ts";
 import { parseFilter } from "../src/topic.ts";
+import { TrimmedTopics } from "../src/trimmed-topics.ts";
 import type { Codec, Sink } from "../src/transport.ts";
 
 const UNLIMITED = { ageMs: 1e12, events: 1e9, bytes: 1e12 };
@@ -223,5 +224,45 @@ describe("a page", () => {
     expect(page.events.map((event) => event.data)).toEqual(["1", "3"]);
     expect(page.cursor).toBe(bus.cursor);
     expect((await bus.read(all, { last: 0 }, 10)).events).toEqual([]);
+  });
+});
+
+describe("a log in memory", () => {
+  const nothing = interestIn(filters("nothing/*"));
+
+  it("lets others have their turn while a reader of little catches up with much", async () => {
+    const { log } = setUp();
+    for (let part = 0; part < 50; part += 1) {
+      const events = Array.from({ length: 1000 }, () => ({ topic: "busy", data: 1 }));
+      await log.append(parsePublication(JSON.stringify(events), { eventBytes: 1000 }));
+    }
+    const pages = [];
+    for (let after = 0, isCaughtUp = false; !isCaughtUp;) {
+      const page = await log.read({ interest: nothing, after, limit: 10, limitBytes: 1e6 });
+      pages.push(page.events.length);
+      ({ position: after, isCaughtUp } = page);
+    }
+    expect(pages).toEqual([0, 0, 0]);
+  });
+
+  it("merges the topics of a reader in log order", async () => {
+    const { log } = setUp();
+    const topics = ["a", "b", "c", "b", "a", "d", "c"];
+    await log.append(
+      parsePublication(JSON.stringify(topics.map((topic) => ({ topic, data: 1 }))), { eventBytes: 1000 }),
+    );
+    const interest = interestIn(filters("a", "b", "c"));
+    const first = await log.read({ interest, after: 1, limit: 3, limitBytes: 1e6 });
+    const second = await log.read({ interest, after: first.position, limit: 9, limitBytes: 1e6 });
+    expect([...first.events, ...second.events].map(({ position }) => position)).toEqual([2, 3, 4, 5, 7]);
+  });
+
+  it("forgets topics and types beyond its bound, and then tells a gap to be safe", () => {
+    const trimmed = new TrimmedTopics(16);
+    for (let position = 1; position <= 40; position += 1) trimmed.add("t", `type${position}`, position);
+    for (let position = 41; position <= 50; position += 1) trimmed.add(`u/${position}`, "message", position);
+    expect(trimmed.hasGap(nothing, 10)).toBe(true);
+    expect(trimmed.hasGap(nothing, 45)).toBe(false);
+    expect(trimmed.hasGap(interestIn(filters("u/50")), 49)).toBe(true);
   });
 });

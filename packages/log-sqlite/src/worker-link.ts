@@ -53,7 +53,6 @@ export class WorkerLink<To, From> {
   }
 
   send(message: To): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a browser's window
     this.#worker.postMessage(message);
   }
 
