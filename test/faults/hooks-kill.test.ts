@@ -38,7 +38,9 @@ describe("kill -9 of a gateway that delivers", () => {
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     gateway = await GatewayProcess.start({
-      transports: { "rest-hooks": { http: true, allow: ["127.0.0.0/8"], schedule: ["0s", "20ms", "20ms", "20ms", "20ms"] } },
+      transports: {
+        "rest-hooks": { http: true, allow: ["127.0.0.0/8"], schedule: ["0s", "20ms", "20ms", "20ms", "20ms"] },
+      },
     });
   });
   afterEach(async () => {

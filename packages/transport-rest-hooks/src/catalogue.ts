@@ -8,7 +8,12 @@ const LOOKED_AT = 1000;
 const SAMPLES = 3;
 
 /** Types of events that were seen on these topics lately, or that hooks are registered for. */
-export async function eventTypes(bus: Bus, hooks: Hooks, owner: string | null, topics: readonly Filter[]): Promise<readonly string[]> {
+export async function eventTypes(
+  bus: Bus,
+  hooks: Hooks,
+  owner: string | null,
+  topics: readonly Filter[],
+): Promise<readonly string[]> {
   const types = new Set<string>();
   if (topics.length > 0) {
     const { events } = await bus.read(interestIn(topics), { last: LOOKED_AT }, LOOKED_AT);

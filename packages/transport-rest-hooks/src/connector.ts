@@ -42,13 +42,10 @@ export function guardedConnector(options: ConnectorOptions): buildConnector.conn
         callback(null, socket);
       } else {
         current?.destroy();
-        callback(error ?? new Error("no socket"), null as never);
+        callback(error ?? new Error("no socket"), null);
       }
     };
-    const timer = setTimeout(
-      () => settle(new ConnectTimeoutError("no connection in time")),
-      options.connectTimeoutMs,
-    );
+    const timer = setTimeout(() => settle(new ConnectTimeoutError("no connection in time")), options.connectTimeoutMs);
     open(options, asked, (socket) => {
       if (isSettled) socket.destroy();
       current = socket;

@@ -15,11 +15,19 @@ export interface DeliveryOptions {
 }
 
 /** The request that delivers an event: signed anew for each attempt, with the time of it. */
-export function deliveryOf(hook: LiveHook, event: StoredEvent, payload: Payload, options: DeliveryOptions): TargetRequest {
+export function deliveryOf(
+  hook: LiveHook,
+  event: StoredEvent,
+  payload: Payload,
+  options: DeliveryOptions,
+): TargetRequest {
   const headers = [
     ...payload.headers,
     ...signed(hook, webhookId(event.id, event.topic), payload.body, options.nowMs),
-    ...["sluice-cursor", event.cursor, "sluice-attempt", String(options.attempt)],
+    "sluice-cursor",
+    event.cursor,
+    "sluice-attempt",
+    String(options.attempt),
   ];
   if (options.gap !== null) headers.push("sluice-gap", gapHeader(options.gap));
   return { url: hook.url, method: "POST", headers, body: payload.body };
@@ -29,10 +37,14 @@ export function deliveryOf(hook: LiveHook, event: StoredEvent, payload: Payload,
 export function signed(hook: LiveHook, id: string, body: Buffer, nowMs: number): readonly string[] {
   const timestamp = Math.floor(nowMs / 1000);
   const headers = [
-    ...["user-agent", USER_AGENT],
-    ...["webhook-id", id],
-    ...["webhook-timestamp", String(timestamp)],
-    ...["webhook-signature", hook.signer.standard(id, timestamp, body, nowMs)],
+    "user-agent",
+    USER_AGENT,
+    "webhook-id",
+    id,
+    "webhook-timestamp",
+    String(timestamp),
+    "webhook-signature",
+    hook.signer.standard(id, timestamp, body, nowMs),
   ];
   if (hook.record.format === "resthooks") headers.push("x-hook-signature", hook.signer.hook(body));
   return headers;

@@ -1,4 +1,14 @@
-import { isGranted, parseCursor, parseFilter, SluiceError, type Bus, type Clock, type Filter, type Meter, type Start } from "@sluice/core";
+import {
+  isGranted,
+  parseCursor,
+  parseFilter,
+  SluiceError,
+  type Bus,
+  type Clock,
+  type Filter,
+  type Meter,
+  type Start,
+} from "@sluice/core";
 import { HttpFault, refuseOtherMethods, toFault } from "@sluice/http";
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { eventTypes, samplesOf } from "./catalogue.ts";
@@ -53,7 +63,9 @@ export function restDoor(options: RestDoorOptions): FastifyPluginAsync {
   return async (fastify) => {
     // The body is text: an empty one is as good as none, whatever its type is said to be.
     fastify.removeAllContentTypeParsers();
-    fastify.addContentTypeParser("*", { parseAs: "string", bodyLimit: BODY_BYTES }, (_request, body, done) => done(null, body));
+    fastify.addContentTypeParser("*", { parseAs: "string", bodyLimit: BODY_BYTES }, (_request, body, done) =>
+      done(null, body),
+    );
     new RestDoor(options).register(fastify);
   };
 }
@@ -73,7 +85,10 @@ class RestDoor {
         fastify.route({ method, url: prefix + path, handler: this.#guarded(handler) });
       }
       const isPreflight = async (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
-        reply.code(204).header("allow", [...allowed, "OPTIONS"].join(", ")).send();
+        reply
+          .code(204)
+          .header("allow", [...allowed, "OPTIONS"].join(", "))
+          .send();
       fastify.options(prefix + path, isPreflight);
       refuseOtherMethods(fastify, prefix + path, [...allowed, "OPTIONS"]);
     };
@@ -114,17 +129,33 @@ class RestDoor {
         members: { id: hook.id },
       });
     }
-    return reply.code(201).header("location", location).send(this.#view(hook, caller.owner, true));
+    return reply
+      .code(201)
+      .header("location", location)
+      .send(this.#view(hook, caller.owner, true));
   };
 
-  readonly #show: Handler = async (request, reply, { owner }) => reply.send(this.#view(this.#hook(request, owner), owner));
+  readonly #show: Handler = async (request, reply, { owner }) =>
+    reply.send(this.#view(this.#hook(request, owner), owner));
 
   readonly #replace: Handler = async (request, reply, caller) => {
     const hook = this.#hook(request, caller.owner);
-    const { secret: _secret, ...draft } = this.#draft(parseHookRequest(textOf(request), this.#options.clock.now()), caller, request);
+    const { secret: _secret, ...draft } = this.#draft(
+      parseHookRequest(textOf(request), this.#options.clock.now()),
+      caller,
+      request,
+    );
     const { target, topics, types, format, ordering, onExhausted, verify, scheduleMs, expiresAtMs } = draft;
     await this.#options.hooks.update(hook, {
-      ...{ target, topics, types, format, ordering, onExhausted, verify, scheduleMs, expiresAtMs },
+      target,
+      topics,
+      types,
+      format,
+      ordering,
+      onExhausted,
+      verify,
+      scheduleMs,
+      expiresAtMs,
     });
     return reply.send(this.#view(hook, caller.owner));
   };
@@ -134,7 +165,10 @@ class RestDoor {
     const { secret: _secret, ...patch } = parseHookRequest(textOf(request), this.#options.clock.now());
     if (patch.topics !== undefined) checkTopics(patch.topics, caller);
     if (patch.verify !== undefined) checkVerify(patch.verify, caller);
-    await this.#options.hooks.update(hook, patch);
+    // Whoever was trusted when the hook was made may not be now.
+    const mustVerify =
+      patch.target !== undefined && !caller.isTrusted && (patch.verify ?? hook.record.verify) === "none";
+    await this.#options.hooks.update(hook, mustVerify ? { ...patch, verify: "x-hook-secret" } : patch);
     return reply.send(this.#view(hook, caller.owner));
   };
 
@@ -142,14 +176,19 @@ class RestDoor {
     const hook = this.#options.hooks.find(idOf(request), owner);
     if (hook === null) throw new SluiceError("not-found", "There is no such hook.");
     // The operator is not the owner: the receiver learns of it.
-    await this.#options.hooks.end(hook, owner === null ? "removed by the operator" : "removed by its owner", owner === null);
+    await this.#options.hooks.end(
+      hook,
+      owner === null ? "removed by the operator" : "removed by its owner",
+      owner === null,
+    );
     return reply.code(204).send();
   };
 
   readonly #attempts: Handler = async (request, reply, { owner }) => {
     const { after, limit } = pageOf(request);
     const before = after === null ? null : Number(after);
-    if (before !== null && !Number.isSafeInteger(before)) throw parameter("after", "a number of an attempt is expected");
+    if (before !== null && !Number.isSafeInteger(before))
+      throw parameter("after", "a number of an attempt is expected");
     const attempts = await this.#options.hooks.attempts(this.#hook(request, owner), before, limit);
     const next = attempts.length === limit ? String(attempts.at(-1)?.number) : null;
     return reply.send({ attempts: attempts.map(attemptView), next });
@@ -277,7 +316,8 @@ function checkTopics(topics: readonly string[], { topics: granted }: HookCaller)
 }
 
 function checkVerify(verify: string, { isTrusted }: HookCaller): void {
-  if (verify === "none" && !isTrusted) throw invalid("verify", "only owners that the operator trusts need no handshake");
+  if (verify === "none" && !isTrusted)
+    throw invalid("verify", "only owners that the operator trusts need no handshake");
 }
 
 function textOf(request: FastifyRequest): string {
@@ -303,7 +343,8 @@ function fromOf(body: Readonly<Record<string, unknown>>): "cursor" | "now" {
 function pageOf(request: FastifyRequest): { readonly after: string | null; readonly limit: number } {
   const { after, limit = String(DEFAULT_LIMIT) } = request.query as Readonly<Record<string, unknown>>;
   const count = typeof limit === "string" && /^\d{1,4}$/.test(limit) ? Number(limit) : Number.NaN;
-  if (!(count >= 1 && count <= MAX_LIMIT)) throw parameter("limit", `a whole number from 1 to ${MAX_LIMIT} is expected`);
+  if (!(count >= 1 && count <= MAX_LIMIT))
+    throw parameter("limit", `a whole number from 1 to ${MAX_LIMIT} is expected`);
   if (after !== undefined && typeof after !== "string") throw parameter("after", "it may be given once");
   return { after: after ?? null, limit: count };
 }

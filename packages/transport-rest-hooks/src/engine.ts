@@ -219,7 +219,7 @@ export class Engine implements FlowHost {
 
   #due(lane: HeldLane): void {
     const hook = this.hookOf(lane.hook);
-    if (hook?.flow == null || hook.origin === null) {
+    if (hook === undefined || hook.flow === null || hook.origin === null) {
       this.store.note({ kind: "free", hook: lane.hook, lane: lane.lane });
       return;
     }
@@ -324,7 +324,12 @@ export class Engine implements FlowHost {
     return this.#options.sender.send(deliveryOf(hook, event, payload, { attempt: job.attempts + 1, nowMs, gap }));
   }
 
-  #conclude(job: Job, outcome: Outcome, answer: Answer, about: { readonly isProbe: boolean; readonly gap: Gap | null }): void {
+  #conclude(
+    job: Job,
+    outcome: Outcome,
+    answer: Answer,
+    about: { readonly isProbe: boolean; readonly gap: Gap | null },
+  ): void {
     const { flow, event } = job;
     const { hook } = flow;
     const { events } = this.#options;
@@ -376,7 +381,8 @@ export class Engine implements FlowHost {
       ...(hasTold ? { gap: null } : {}),
     };
     if (hasTold) events.changed(hook);
-    if (isProbe) events.probed(hook, true);
+    // One success is enough, also of a request that was under way when the breaker opened.
+    if (isProbe || hook.record.status === "failing") events.probed(hook, true);
     flow.settled(job);
   }
 
@@ -424,7 +430,12 @@ export class Engine implements FlowHost {
     flow.settled(job);
   }
 
-  #record(job: Job, outcome: Outcome, answer: Answer, when: { readonly atMs: number; readonly durationMs: number }): void {
+  #record(
+    job: Job,
+    outcome: Outcome,
+    answer: Answer,
+    when: { readonly atMs: number; readonly durationMs: number },
+  ): void {
     const { hook } = job.flow;
     const { event } = job;
     hook.attempts += 1;
@@ -473,7 +484,8 @@ export class Engine implements FlowHost {
 
   async #probeJob(flow: HookFlow): Promise<Job | null> {
     const lane = await this.store.oldest(flow.hook.id);
-    if (lane?.event != null) return flow.jobOf(lane, restore(lane.event));
+    const kept = lane?.event ?? null;
+    if (lane !== null && kept !== null) return flow.jobOf(lane, restore(kept));
     const event = await this.#nextEvent(flow);
     return event === undefined ? null : flow.adopt(event);
   }

@@ -1,5 +1,7 @@
 /** Upper bounds of the buckets, in seconds. */
-export const BUCKETS: readonly number[] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 600, 3600];
+export const BUCKETS: readonly number[] = [
+  0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 600, 3600,
+];
 
 /** Counts observations by size, cheaply. */
 export class Histogram {

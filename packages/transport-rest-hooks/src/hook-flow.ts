@@ -260,7 +260,7 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
     this.#underWay.delete(position);
     this.#store(job, { ...next, isTaken: false });
     if (!job.isHeld) {
-      this.#held.set(job.lane, { position, queue: [] });
+      this.#held.set(job.lane, { position: this.#positionOf(job.event), queue: [] });
       this.#unsettled.delete(position);
       const lane = this.#lanes.get(job.lane);
       if (lane !== undefined) {
@@ -362,7 +362,7 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
   #advance(job: Job): void {
     const held = this.#held.get(job.lane);
     if (held === undefined) return;
-    held.position = job.event.position;
+    held.position = this.#positionOf(job.event);
     if (isTopic(job.lane)) {
       // From here the lane has no head: after a restart it reads on from this place.
       this.#store(job, { attempts: 0, step: 0, dueAtMs: this.#host.nowMs(), isTaken: this.isOpen }, null);
@@ -426,16 +426,32 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
 
   #store(
     { lane, event }: Job,
-    next: { readonly attempts: number; readonly step: number; readonly dueAtMs: number | null; readonly isTaken: boolean },
+    next: {
+      readonly attempts: number;
+      readonly step: number;
+      readonly dueAtMs: number | null;
+      readonly isTaken: boolean;
+    },
     head: StoredEvent | null = event,
   ): void {
     const { isTaken, ...place } = next;
     this.#host.store.note({
       kind: "hold",
-      lane: { hook: this.hook.id, lane, position: event.position, event: head === null ? null : keep(head), ...place },
+      lane: {
+        hook: this.hook.id,
+        lane,
+        position: this.#positionOf(event),
+        event: head === null ? null : keep(head),
+        ...place,
+      },
       isStopped: this.hook.record.status !== "active",
       isTaken,
     });
+  }
+
+  /** A copy that was kept may be of a log that is no more. */
+  #positionOf(event: StoredEvent): number {
+    return event.cursor === this.#host.bus.cursorAt(event.position) ? event.position : 0;
   }
 
   #moveCursor(): void {
@@ -459,14 +475,9 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
 
 /** The key of an event's lane. A topic is never empty and holds no `#`. */
 function laneOf(hook: LiveHook, event: StoredEvent): string {
-  switch (hook.record.ordering) {
-    case "topic":
-      return event.topic;
-    case "hook":
-      return "";
-    case "none":
-      return `#${event.position}`;
-  }
+  const { ordering } = hook.record;
+  if (ordering === "topic") return event.topic;
+  return ordering === "hook" ? "" : `#${event.position}`;
 }
 
 function isTopic(lane: string): boolean {

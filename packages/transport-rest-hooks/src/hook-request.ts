@@ -86,7 +86,10 @@ export function invalid(field: string, why: string): SluiceError {
   return new SluiceError("invalid-hook", `The hook can't be used as it is: ${why}.`, { field });
 }
 
-function oneOf(body: Members, names: readonly string[]): { readonly name: string; readonly value: unknown } | undefined {
+function oneOf(
+  body: Members,
+  names: readonly string[],
+): { readonly name: string; readonly value: unknown } | undefined {
   const name = names.find((known) => body[known] !== undefined && body[known] !== null);
   return name === undefined ? undefined : { name, value: body[name] };
 }
@@ -124,7 +127,8 @@ function scheduleOf(value: unknown): readonly number[] | null {
   }
   return (value as readonly unknown[]).map((step) => {
     const waitMs = typeof step === "number" ? step * 1000 : durationMs(step);
-    if (!(waitMs >= 0 && waitMs <= MAX_WAIT_MS)) throw invalid("schedule", 'a wait is seconds or a text like "5m", up to 30d');
+    if (!(waitMs >= 0 && waitMs <= MAX_WAIT_MS))
+      throw invalid("schedule", 'a wait is seconds or a text like "5m", up to 30d');
     return Math.round(waitMs);
   });
 }

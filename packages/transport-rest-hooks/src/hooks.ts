@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { newEventId, SluiceError, StoredEvent, type Bus, type Clock, type Logger } from "@sluice/core";
+import { newEventId, parseCursor, SluiceError, StoredEvent, type Bus, type Clock, type Logger } from "@sluice/core";
 import { HttpFault } from "@sluice/http";
 import { signed } from "./delivery.ts";
 import type { Engine, EngineEvents } from "./engine.ts";
@@ -97,13 +97,16 @@ export class Hooks implements EngineEvents {
     const { store, bus, clock } = this.#options;
     this.#engine = engine;
     engine.hookOf = (id) => this.#hooks.get(id);
+    const { epoch } = parseCursor(bus.cursor);
     for (const { record, cursor, attempts, lanes } of await store.open()) {
       const hook = new LiveHook(record, attempts);
       this.#hooks.set(record.id, hook);
       if (record.status === "gone") continue;
       this.#count(record.owner, 1);
       this.#byContent.set(contentOf(record), record.id);
-      engine.place(hook, cursor ?? bus.cursor, lanes);
+      // With another log than before, lanes read on from its beginning, as the hook does.
+      const isOfThisLog = cursor !== null && parseCursor(cursor).epoch === epoch;
+      engine.place(hook, cursor ?? bus.cursor, isOfThisLog ? lanes : lanes.map(({ lane }) => ({ lane, position: 0 })));
       if (record.status === "active") engine.open(hook);
       else if (record.status !== "paused") hook.nextProbeAtMs = engine.nowMs();
     }
@@ -147,7 +150,11 @@ export class Hooks implements EngineEvents {
   }
 
   /** A page of an owner's hooks, oldest first, behind the one of that id. */
-  list(owner: string | null, after: string | null, limit: number): { readonly hooks: readonly LiveHook[]; readonly next: string | null } {
+  list(
+    owner: string | null,
+    after: string | null,
+    limit: number,
+  ): { readonly hooks: readonly LiveHook[]; readonly next: string | null } {
     const hooks: LiveHook[] = [];
     let isBehind = after === null;
     for (const hook of this.#hooks.values()) {
@@ -286,7 +293,7 @@ export class Hooks implements EngineEvents {
     this.#notPending(hook);
     await this.#checkTarget(hook.record.target);
     const event = new StoredEvent({
-      epoch: bus.cursor.split("-")[0] as string,
+      epoch: parseCursor(bus.cursor).epoch,
       position: bus.head,
       id: newEventId(clock),
       topic: hook.record.topics[0]?.replaceAll("*", "test") ?? "test",
@@ -296,7 +303,11 @@ export class Hooks implements EngineEvents {
       dataContentType: null,
     });
     const body = Buffer.from(event.json);
-    const headers = ["content-type", "application/json", ...signed(hook, webhookId(event.id, event.topic), body, clock.now())];
+    const headers = [
+      "content-type",
+      "application/json",
+      ...signed(hook, webhookId(event.id, event.topic), body, clock.now()),
+    ];
     const startedMs = clock.monotonic();
     const answer = await sender.send({ url: hook.url, method: "POST", headers, body });
     const outcome = outcomeOf(answer, clock.now());
@@ -316,10 +327,21 @@ export class Hooks implements EngineEvents {
     const nowMs = this.#running().nowMs();
     const isStopped = hook.record.status !== "active";
     const dead = await store.dead(hook.id);
-    const changes: Change[] = [{ kind: "hasten", hook: hook.id, nowMs }, { kind: "undead", hook: hook.id }];
+    const changes: Change[] = [
+      { kind: "hasten", hook: hook.id, nowMs },
+      { kind: "undead", hook: hook.id },
+    ];
     for (const { event } of dead) {
       // Beside the lanes: what came after it has long been sent.
-      const lane: HeldLane = { hook: hook.id, lane: `#${event.position}`, position: event.position, event, attempts: 0, step: 0, dueAtMs: nowMs };
+      const lane: HeldLane = {
+        hook: hook.id,
+        lane: `#${event.position}`,
+        position: event.position,
+        event,
+        attempts: 0,
+        step: 0,
+        dueAtMs: nowMs,
+      };
       changes.push({ kind: "hold", lane, isStopped, isTaken: false });
     }
     await store.commit(...changes);
@@ -349,10 +371,14 @@ export class Hooks implements EngineEvents {
   forbidden(hook: LiveHook): void {
     if (hook.record.status === "gone" || hook.record.status === "disabled") return;
     hook.nextProbeAtMs = this.#running().nowMs() + HEALING_MS;
-    void this.#leaveActive(hook, "disabled", "its target is not allowed").catch((error: unknown) => this.#failed(error));
+    void this.#leaveActive(hook, "disabled", "its target is not allowed").catch((error: unknown) =>
+      this.#failed(error),
+    );
   }
 
   probed(hook: LiveHook, isSuccess: boolean): void {
+    // Its owner may have paused it meanwhile.
+    if (hook.record.status !== "failing" && hook.record.status !== "disabled") return;
     if (isSuccess) {
       hook.nextProbeAtMs = null;
       void this.#activate(hook, "a probe succeeded").catch((error: unknown) => this.#failed(error));
@@ -367,7 +393,9 @@ export class Hooks implements EngineEvents {
       status === "failing" && clock.now() - statusAtMs >= DISABLED_AFTER_MS && failures >= DISABLED_AFTER_ATTEMPTS;
     if (isHopeless) {
       hook.nextProbeAtMs = engine.nowMs() + HEALING_MS;
-      void this.#leaveActive(hook, "disabled", "no success for five days").catch((error: unknown) => this.#failed(error));
+      void this.#leaveActive(hook, "disabled", "no success for five days").catch((error: unknown) =>
+        this.#failed(error),
+      );
       return;
     }
     if (status === "disabled") hook.nextProbeAtMs = probes < HEALING_PROBES ? engine.nowMs() + HEALING_MS : null;
@@ -393,7 +421,8 @@ export class Hooks implements EngineEvents {
   }
 
   #notPending(hook: LiveHook): void {
-    if (hook.record.status === "pending") throw conflict("The hook is pending: its target has not been verified.", null);
+    if (hook.record.status === "pending")
+      throw conflict("The hook is pending: its target has not been verified.", null);
   }
 
   async #checkTarget(target: string | undefined): Promise<void> {
@@ -411,10 +440,7 @@ export class Hooks implements EngineEvents {
     engine.close(hook);
     hook.record = { ...hook.record, gap: null };
     engine.place(hook, cursor, []);
-    await this.#options.store.commit(
-      { kind: "hook", record: hook.record, cursor },
-      { kind: "drop", hook: hook.id },
-    );
+    await this.#options.store.commit({ kind: "hook", record: hook.record, cursor }, { kind: "drop", hook: hook.id });
     if (hook.record.status === "active") engine.open(hook);
   }
 
@@ -486,7 +512,9 @@ export class Hooks implements EngineEvents {
       } else if (expiresAtMs !== null && expiresAtMs <= wallMs) {
         void this.end(hook, "its lease is over", true).catch((error: unknown) => this.#failed(error));
       } else if (status === "pending" && wallMs - statusAtMs >= PENDING_MS) {
-        void this.end(hook, "its target was not verified in time", false).catch((error: unknown) => this.#failed(error));
+        void this.end(hook, "its target was not verified in time", false).catch((error: unknown) =>
+          this.#failed(error),
+        );
       } else if (hook.nextProbeAtMs !== null && hook.nextProbeAtMs <= nowMs && !hook.isProbing) {
         hook.nextProbeAtMs = null;
         if (status === "pending") void this.#shake(hook);
@@ -519,7 +547,7 @@ export class Hooks implements EngineEvents {
     try {
       if (consent === "given") await this.#activate(hook, "verified");
       else if (consent === "gone") this.gone(hook);
-      else if (consent === "forbidden") this.forbidden(hook);
+      else if (consent === "forbidden") await this.end(hook, "its target is not allowed", false);
       else if (consent === "unreachable") {
         hook.handshakes += 1;
         hook.nextProbeAtMs = this.#running().nowMs() + probeWaitMs(hook.handshakes - 1);
@@ -535,7 +563,12 @@ export function conflict(detail: string, id: string | null): SluiceError {
   return id === null ? new SluiceError("conflict", detail) : new HttpFault("conflict", detail, { members: { id } });
 }
 
-function contentOf({ owner, target, topics, types }: Pick<HookRecord, "owner" | "target" | "topics" | "types">): string {
+function contentOf({
+  owner,
+  target,
+  topics,
+  types,
+}: Pick<HookRecord, "owner" | "target" | "topics" | "types">): string {
   return JSON.stringify([owner, target, topics.toSorted(), types.toSorted()]);
 }
 

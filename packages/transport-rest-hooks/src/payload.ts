@@ -69,6 +69,7 @@ export class Payloads {
           headers: ["content-type", "application/cloudevents+json"],
         };
       case "cloudevents-binary":
+      default:
         return { body: dataOf(event), headers: binaryHeaders(event, this.#source) };
     }
   }
@@ -121,14 +122,22 @@ function structured(event: StoredEvent, source: string): string {
 /** CloudEvents 1.0, HTTP binding §3.1.3.2: values are percent-encoded where they are not printable ASCII. */
 function binaryHeaders(event: StoredEvent, source: string): readonly string[] {
   return [
-    ...["content-type", mediaTypeOf(event)],
-    ...["ce-specversion", "1.0"],
-    ...["ce-id", event.id],
-    ...["ce-source", percentEncoded(source)],
-    ...["ce-type", event.type],
-    ...["ce-subject", percentEncoded(event.topic)],
-    ...["ce-time", event.time],
-    ...["ce-cursor", event.cursor],
+    "content-type",
+    mediaTypeOf(event),
+    "ce-specversion",
+    "1.0",
+    "ce-id",
+    event.id,
+    "ce-source",
+    percentEncoded(source),
+    "ce-type",
+    event.type,
+    "ce-subject",
+    percentEncoded(event.topic),
+    "ce-time",
+    event.time,
+    "ce-cursor",
+    event.cursor,
   ];
 }
 

@@ -101,12 +101,25 @@ class RestHooksTransport implements RestHooks {
     const sender = new Sender({ guard, timeoutMs, perOrigin, ca });
     const store = new HookStore({ path: this.#options.path, clock, logger });
     const hooks = new Hooks({
-      ...{ bus, clock, logger, store, sender, guard },
+      bus,
+      clock,
+      logger,
+      store,
+      sender,
+      guard,
       hasReverseUnsubscribe: this.#options.hasReverseUnsubscribe,
       perOwner: this.#options.perOwner ?? PER_OWNER,
     });
     const engine = new Engine({
-      ...{ bus, clock, logger, meter, store, sender, scheduleMs, concurrency, perOrigin },
+      bus,
+      clock,
+      logger,
+      meter,
+      store,
+      sender,
+      scheduleMs,
+      concurrency,
+      perOrigin,
       payloads: this.#payloads,
       events: hooks,
       prefix: this.#options.prefix,
@@ -167,7 +180,8 @@ class RestHooksTransport implements RestHooks {
       const { subject, grants, hasCredentials } = principal;
       if (!hasCredentials) throw new SluiceError("unauthorized", "A token with a hooks grant is needed.");
       if (grants.hooks.length === 0) throw new SluiceError("forbidden", "These credentials grant no hooks.");
-      if (subject === null) throw new SluiceError("forbidden", "The token names nobody (sub) whose hooks they could be.");
+      if (subject === null)
+        throw new SluiceError("forbidden", "The token names nobody (sub) whose hooks they could be.");
       return { owner: subject, topics: grants.hooks, isTrusted: this.#isTrusted(subject) };
     };
     const door = restDoor({ ...this.#doorOptions(), prefix: this.#options.prefix, publicUrl: () => null, identify });
@@ -187,7 +201,10 @@ class RestHooksTransport implements RestHooks {
     });
   }
 
-  #doorOptions(): Pick<Parameters<typeof restDoor>[0], "publicPrefix" | "hooks" | "bus" | "clock" | "meter" | "payloads"> {
+  #doorOptions(): Pick<
+    Parameters<typeof restDoor>[0],
+    "publicPrefix" | "hooks" | "bus" | "clock" | "meter" | "payloads"
+  > {
     const { hooks, context } = this.#started();
     const { bus, clock, meter } = context;
     return { publicPrefix: this.#options.prefix, hooks, bus, clock, meter, payloads: this.#payloads };

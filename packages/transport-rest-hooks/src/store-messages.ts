@@ -108,7 +108,12 @@ export type FromStore =
   | { readonly kind: "opened"; readonly hooks: readonly StoredHook[]; readonly nextDueAtMs: number | null }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "committed"; readonly ticket: number; readonly nextDueAtMs: number | null }
-  | { readonly kind: "answered"; readonly ticket: number; readonly answer: unknown; readonly nextDueAtMs: number | null }
+  | {
+      readonly kind: "answered";
+      readonly ticket: number;
+      readonly answer: unknown;
+      readonly nextDueAtMs: number | null;
+    }
   | { readonly kind: "failed"; readonly ticket: number; readonly reason: string };
 
 /** An attempt as it is read back; numbers rise. */

@@ -82,7 +82,9 @@ export function openStore(path: string | null): DatabaseSync {
   } catch (error) {
     db?.close();
     if (error instanceof StoreOpenError) throw error;
-    throw new StoreOpenError(`The hooks' file ${path ?? ""} can't be used: ${(error as Error).message}`, { cause: error });
+    throw new StoreOpenError(`The hooks' file ${path ?? ""} can't be used: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -92,11 +94,15 @@ function migrate(db: DatabaseSync): void {
   const isOurs = application === APPLICATION_ID || (application === 0 && version === 0);
   if (!isOurs) throw new StoreOpenError("The hooks' file belongs to another application.");
   if (version > MIGRATIONS.length) {
-    throw new StoreOpenError(`The hooks' file has format ${version}, and this version knows ${MIGRATIONS.length} at the most.`);
+    throw new StoreOpenError(
+      `The hooks' file has format ${version}, and this version knows ${MIGRATIONS.length} at the most.`,
+    );
   }
   for (const [index, step] of MIGRATIONS.entries()) {
     if (index < version) continue;
-    db.exec(`BEGIN IMMEDIATE; ${step} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${index + 1}; COMMIT;`);
+    db.exec(
+      `BEGIN IMMEDIATE; ${step} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${index + 1}; COMMIT;`,
+    );
   }
 }
 

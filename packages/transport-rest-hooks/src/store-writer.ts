@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { HookRecord } from "./hook.ts";
 import type {
   Change,
@@ -74,6 +74,7 @@ export class StoreWriter {
       case "attempts":
         return this.#attempts(this.#number(question.hook), question.before, question.limit);
       case "dead":
+      default:
         return this.#dead(this.#number(question.hook));
     }
   }
@@ -117,7 +118,11 @@ export class StoreWriter {
         );
         return;
       case "stop":
-        this.#run("UPDATE lanes SET is_stopped = ? WHERE hook = ?", change.isStopped ? 1 : 0, this.#number(change.hook));
+        this.#run(
+          "UPDATE lanes SET is_stopped = ? WHERE hook = ?",
+          change.isStopped ? 1 : 0,
+          this.#number(change.hook),
+        );
         return;
       case "hasten":
         this.#run("UPDATE lanes SET due_at = ? WHERE hook = ?", change.nowMs, this.#number(change.hook));
@@ -129,8 +134,19 @@ export class StoreWriter {
         const { eventId, topic, cursor, attempt, atMs, durationMs, outcome, status, error, response } = change.attempt;
         this.#run(
           "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          ...[this.#number(change.hook), change.slot, change.number, eventId, topic, cursor, attempt],
-          ...[atMs, durationMs, outcome, status, error, response],
+          this.#number(change.hook),
+          change.slot,
+          change.number,
+          eventId,
+          topic,
+          cursor,
+          attempt,
+          atMs,
+          durationMs,
+          outcome,
+          status,
+          error,
+          response,
         );
         return;
       }
@@ -171,7 +187,11 @@ export class StoreWriter {
   #bury(hook: number, { event, attempts, reason, atMs }: DeadLetter): void {
     this.#run(
       "INSERT INTO dead (hook, event, attempts, reason, at) VALUES (?, ?, ?, ?, ?)",
-      ...[hook, JSON.stringify(event), attempts, reason, atMs],
+      hook,
+      JSON.stringify(event),
+      attempts,
+      reason,
+      atMs,
     );
     this.#run(
       `DELETE FROM dead WHERE hook = ? AND number <=
@@ -191,11 +211,7 @@ export class StoreWriter {
     if (rows.length === 0) return [];
     this.#run("BEGIN IMMEDIATE");
     for (const row of rows) {
-      this.#run(
-        "UPDATE lanes SET is_taken = 1 WHERE hook = ? AND lane = ?",
-        Number(row["hook"]),
-        String(row["lane"]),
-      );
+      this.#run("UPDATE lanes SET is_taken = 1 WHERE hook = ? AND lane = ?", Number(row["hook"]), String(row["lane"]));
     }
     this.#run("COMMIT");
     return rows.map((row) => this.#laneOf(row));
@@ -213,7 +229,9 @@ export class StoreWriter {
   #attempts(hook: number, before: number | null, limit: number): readonly NumberedAttempt[] {
     const rows = this.#all(
       "SELECT * FROM attempts WHERE hook = ? AND number < ? ORDER BY number DESC LIMIT ?",
-      ...[hook, before ?? Number.MAX_SAFE_INTEGER, limit],
+      hook,
+      before ?? Number.MAX_SAFE_INTEGER,
+      limit,
     );
     return rows.map((row) => ({
       number: Number(row["number"]),
@@ -231,15 +249,17 @@ export class StoreWriter {
   }
 
   #dead(hook: number): readonly DeadLetter[] {
-    return this.#all("SELECT event, attempts, reason, at FROM dead WHERE hook = ? ORDER BY number", hook).map((row) => ({
-      event: JSON.parse(String(row["event"])) as KeptEvent,
-      attempts: Number(row["attempts"]),
-      reason: String(row["reason"]),
-      atMs: Number(row["at"]),
-    }));
+    return this.#all("SELECT event, attempts, reason, at FROM dead WHERE hook = ? ORDER BY number", hook).map(
+      (row) => ({
+        event: JSON.parse(String(row["event"])) as KeptEvent,
+        attempts: Number(row["attempts"]),
+        reason: String(row["reason"]),
+        atMs: Number(row["at"]),
+      }),
+    );
   }
 
-  #laneOf(row: Readonly<Record<string, unknown>>): HeldLane {
+  #laneOf(row: Readonly<Record<string, SQLOutputValue>>): HeldLane {
     return {
       hook: this.#ids.get(Number(row["hook"])) ?? "",
       lane: String(row["lane"]),
@@ -270,11 +290,11 @@ export class StoreWriter {
     this.#statement(sql).run(...values);
   }
 
-  #get(sql: string, ...values: readonly SQLInputValue[]): Record<string, unknown> | undefined {
+  #get(sql: string, ...values: readonly SQLInputValue[]): Record<string, SQLOutputValue> | undefined {
     return this.#statement(sql).get(...values);
   }
 
-  #all(sql: string, ...values: readonly SQLInputValue[]): readonly Record<string, unknown>[] {
+  #all(sql: string, ...values: readonly SQLInputValue[]): readonly Record<string, SQLOutputValue>[] {
     return this.#statement(sql).all(...values);
   }
 

@@ -22,13 +22,25 @@ describe("the REST Hooks front door", () => {
     expect(made.status).toBe(201);
     expect(made.headers.get("location")).toBe(`/realtime/hooks/${String(made.json["id"])}`);
     expect(made.json).toMatchObject({
-      ...{ target_url: receiver.url(), target: receiver.url(), event: "order.ready", events: ["order.ready"] },
-      ...{ topic: "**", topics: ["**"], status: "active", format: "standard", ordering: "topic", verify: "none" },
-      ...{ secret: expect.stringMatching(/^whsec_/), cursor: expect.any(String), created: expect.any(String) },
+      target_url: receiver.url(),
+      target: receiver.url(),
+      event: "order.ready",
+      events: ["order.ready"],
+      topic: "**",
+      topics: ["**"],
+      status: "active",
+      format: "standard",
+      ordering: "topic",
+      verify: "none",
+      secret: expect.stringMatching(/^whsec_/),
+      cursor: expect.any(String),
+      created: expect.any(String),
     });
     const samples = await gateway.ask("GET", "/hook-events/order.ready/samples");
     expect(samples.json).toMatchObject([{ type: "order.ready", data: { pizza: 1 } }]);
-    expect((await gateway.ask("GET", "/hook-events")).json["events"]).toContainEqual(expect.objectContaining({ type: "order.ready" }));
+    expect((await gateway.ask("GET", "/hook-events")).json["events"]).toContainEqual(
+      expect.objectContaining({ type: "order.ready" }),
+    );
     await gateway.publish("orders/2", { pizza: 2 }, { type: "order.ready" });
     await gateway.publish("orders/2", { pizza: 3 }, { type: "order.taken" });
     await receiver.take(1);
@@ -50,7 +62,13 @@ describe("the REST Hooks front door", () => {
     expect((await gateway.ask("POST", "/hooks", body, "zapier", [])).status).toBe(403);
     expect((await gateway.ask("POST", "/hooks", body, "zapier", ["orders/1"])).status).toBe(403);
     const hook = await gateway.hook(receiver.url());
-    for (const [method, path] of [["GET", ""], ["DELETE", ""], ["POST", "/pause"], ["GET", "/attempts"], ["GET", "/missed"]] as const) {
+    for (const [method, path] of [
+      ["GET", ""],
+      ["DELETE", ""],
+      ["POST", "/pause"],
+      ["GET", "/attempts"],
+      ["GET", "/missed"],
+    ] as const) {
       expect((await gateway.ask(method, `/hooks/${hook.id}${path}`, undefined, "somebody")).status).toBe(404);
     }
     expect((await gateway.ask("GET", "/hooks", undefined, "somebody")).json).toEqual({ hooks: [], next: null });
@@ -83,14 +101,19 @@ describe("the REST Hooks front door", () => {
     expect(again.status).toBe(409);
     expect(again.headers.get("location")).toBe(`/realtime/hooks/${hook.id}`);
     await gateway.ask("DELETE", `/hooks/${hook.id}`);
-    expect((await gateway.ask("POST", "/hooks", { target: receiver.url(), topics: ["**"], events: ["a", "b"] })).status).toBe(201);
+    expect(
+      (await gateway.ask("POST", "/hooks", { target: receiver.url(), topics: ["**"], events: ["a", "b"] })).status,
+    ).toBe(201);
   });
 
   test("pages of hooks and attempts", async () => {
     await gateway.hooks(Array.from({ length: 7 }, (_, index) => receiver.url(`/${index}`)));
     const seen: string[] = [];
     for (let after = ""; ;) {
-      const { hooks, next } = (await gateway.ask("GET", `/hooks?limit=3${after}`)).json as { hooks: { id: string; secret?: string }[]; next: string | null };
+      const { hooks, next } = (await gateway.ask("GET", `/hooks?limit=3${after}`)).json as {
+        hooks: { id: string; secret?: string }[];
+        next: string | null;
+      };
       seen.push(...hooks.map(({ id }) => id));
       expect(hooks.every(({ secret }) => secret === undefined)).toBe(true);
       if (next === null) break;
@@ -100,8 +123,14 @@ describe("the REST Hooks front door", () => {
     for (let data = 0; data < 5; data += 1) await gateway.publish("t", data);
     await receiver.take(35);
     const id = seen[0] as string;
-    await until("five attempts", async () => ((await gateway.ask("GET", `/hooks/${id}/attempts`)).json["attempts"] as object[]).length === 5);
-    const first = (await gateway.ask("GET", `/hooks/${id}/attempts?limit=3`)).json as { attempts: { number: number }[]; next: string };
+    await until(
+      "five attempts",
+      async () => ((await gateway.ask("GET", `/hooks/${id}/attempts`)).json["attempts"] as object[]).length === 5,
+    );
+    const first = (await gateway.ask("GET", `/hooks/${id}/attempts?limit=3`)).json as {
+      attempts: { number: number }[];
+      next: string;
+    };
     const rest = (await gateway.ask("GET", `/hooks/${id}/attempts?limit=3&after=${first.next}`)).json as typeof first;
     expect([...first.attempts, ...rest.attempts].map(({ number }) => number)).toEqual([5, 4, 3, 2, 1]);
     expect(rest.next).toBeNull();
@@ -120,14 +149,19 @@ describe("the REST Hooks front door", () => {
   });
 
   test("a handshake: pending until the target echoes the secret, and no payload before", async () => {
-    const made = (await gateway.ask("POST", "/hooks", { target_url: receiver.url(), topic: "t" }, "stranger")).json as { id: string; secret: string };
+    const made = (await gateway.ask("POST", "/hooks", { target_url: receiver.url(), topic: "t" }, "stranger")).json as {
+      id: string;
+      secret: string;
+    };
     expect(made).toMatchObject({ status: "pending", verify: "x-hook-secret" });
     await gateway.publish("t", 1);
     const [shake] = await receiver.take(1);
     expect(shake?.headers["x-hook-secret"]).toBe(made.secret);
     expect(shake?.body).toHaveLength(0);
     expect((await gateway.ask("POST", `/hooks/${made.id}/test`, undefined, "stranger")).status).toBe(409);
-    expect((await gateway.ask("POST", `/hooks/${made.id}/activate`, { secret: "whsec_wrong" }, "stranger")).status).toBe(403);
+    expect(
+      (await gateway.ask("POST", `/hooks/${made.id}/activate`, { secret: "whsec_wrong" }, "stranger")).status,
+    ).toBe(403);
     expect(receiver.received).toHaveLength(1);
     const active = await gateway.ask("POST", `/hooks/${made.id}/activate`, { secret: made.secret }, "stranger");
     expect(active.json["status"]).toBe("active");
@@ -143,19 +177,40 @@ describe("the REST Hooks front door", () => {
           ...(headers["webhook-request-origin"] === undefined ? {} : { "webhook-allowed-origin": "*" }),
         })
         .end();
-    for (const [verify, method] of [["x-hook-secret", "POST"], ["ce-options", "OPTIONS"]] as const) {
-      const made = await gateway.ask("POST", "/hooks", { target_url: receiver.url(`/${verify}`), topic: verify, verify }, "stranger");
-      await until("active", async () => (await gateway.ask("GET", `/hooks/${String(made.json["id"])}`, undefined, "stranger")).json["status"] === "active");
+    for (const [verify, method] of [
+      ["x-hook-secret", "POST"],
+      ["ce-options", "OPTIONS"],
+    ] as const) {
+      const made = await gateway.ask(
+        "POST",
+        "/hooks",
+        { target_url: receiver.url(`/${verify}`), topic: verify, verify },
+        "stranger",
+      );
+      await until(
+        "active",
+        async () =>
+          (await gateway.ask("GET", `/hooks/${String(made.json["id"])}`, undefined, "stranger")).json["status"] ===
+          "active",
+      );
       expect(receiver.received.at(-1)?.method).toBe(method);
     }
-    const none = await gateway.ask("POST", "/hooks", { target_url: receiver.url(), topic: "n", verify: "none" }, "stranger");
+    const none = await gateway.ask(
+      "POST",
+      "/hooks",
+      { target_url: receiver.url(), topic: "n", verify: "none" },
+      "stranger",
+    );
     expect(none).toMatchObject({ status: 422, json: { field: "verify" } });
   });
 
   test("test sends a signed event and puts nothing into the log", async () => {
     const hook = await gateway.hook(receiver.url());
     const head = gateway.bus.head;
-    expect((await gateway.ask("POST", `/hooks/${hook.id}/test`)).json).toMatchObject({ outcome: "delivered", status: 200 });
+    expect((await gateway.ask("POST", `/hooks/${hook.id}/test`)).json).toMatchObject({
+      outcome: "delivered",
+      status: 200,
+    });
     expect(JSON.parse(receiver.received[0]?.body.toString() ?? "")).toMatchObject({ type: "hook.test" });
     expect(receiver.received[0]?.headers["webhook-signature"]).toMatch(/^v1,/);
     expect(gateway.bus.head).toBe(head);
@@ -166,6 +221,9 @@ describe("the REST Hooks front door", () => {
     expect(hook["expiration_date"]).toBeDefined();
     const [told] = await receiver.take(1);
     expect(told?.method).toBe("DELETE");
-    expect((await gateway.ask("GET", `/hooks/${hook.id}`)).json).toMatchObject({ code: "gone", reason: "its lease is over" });
+    expect((await gateway.ask("GET", `/hooks/${hook.id}`)).json).toMatchObject({
+      code: "gone",
+      reason: "its lease is over",
+    });
   });
 });

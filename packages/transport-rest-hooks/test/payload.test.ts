@@ -3,8 +3,14 @@ import { expect, test } from "vitest";
 import { Payloads } from "../src/payload.ts";
 
 const event = new StoredEvent({
-  ...{ epoch: "e", position: 7, id: "i", topic: "t", type: "message", time: "2026-01-01T00:00:00.000Z" },
-  ...{ data: "1", dataContentType: null },
+  epoch: "e",
+  position: 7,
+  id: "i",
+  topic: "t",
+  type: "message",
+  time: "2026-01-01T00:00:00.000Z",
+  data: "1",
+  dataContentType: null,
 });
 
 test("a payload that is the same for all hooks of a format is made once", () => {

@@ -142,7 +142,9 @@ describe("retries", () => {
 
   test("429 pauses the whole origin as told, and is no attempt", async () => {
     receiver.script = ({ path }, response) =>
-      void response.writeHead(path === "/busy" && receiver.received.length === 1 ? 429 : 200, { "retry-after": "600" }).end();
+      void response
+        .writeHead(path === "/busy" && receiver.received.length === 1 ? 429 : 200, { "retry-after": "600" })
+        .end();
     await gateway.hook(receiver.url("/busy"), { topic: "a" });
     await gateway.hook(receiver.url("/calm"), { topic: "b" });
     await gateway.publish("a", 1);
@@ -197,7 +199,7 @@ describe("retries", () => {
     receiver.script = status(200);
     await advanceUntil(17);
     await until("active", async () => (await gateway.state(hook.id))["status"] === "active");
-    expect(receiver.data.slice(7).toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(receiver.data.slice(7).toSorted((a, b) => Number(a) - Number(b))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     const { events } = await gateway.bus.read(interestIn([parseFilter(`$sys/hooks/${hook.id}`)]), "earliest", 10);
     expect(events.map(({ type }) => type)).toEqual(["hook.active", "hook.failing", "hook.active"]);
   });
@@ -217,7 +219,7 @@ describe("retries", () => {
     expect(receiver.received.length).toBeGreaterThanOrEqual(10);
     receiver.script = status(200);
     const before = receiver.received.length;
-    expect(await advanceUntil(before + 1, 600_000)).toBeGreaterThanOrEqual(86_000_000);
+    expect(await advanceUntil(before + 1, 600_000)).toBeGreaterThanOrEqual(80_000_000);
     await until("active", async () => (await gateway.state(hook.id))["status"] === "active");
   });
 

@@ -31,11 +31,17 @@ test("what answers mean", () => {
   expect(answered(429)).toEqual({ kind: "wait", waitMs: null });
   expect(answered(429, { "retry-after": "7" })).toEqual({ kind: "wait", waitMs: 7000 });
   expect(answered(503, { "retry-after": "7" })).toEqual({ kind: "wait", waitMs: 7000 });
-  for (const code of [502, 503, 504]) expect(answered(code)).toMatchObject({ kind: "retry", isFailure: true, isOverloaded: true });
-  for (const code of [301, 401, 404, 500]) expect(answered(code)).toMatchObject({ kind: "retry", isFailure: true, isOverloaded: false });
-  for (const code of [400, 413, 415, 422]) expect(answered(code)).toMatchObject({ kind: "retry", tries: 3, isFailure: false });
+  for (const code of [502, 503, 504])
+    expect(answered(code)).toMatchObject({ kind: "retry", isFailure: true, isOverloaded: true });
+  for (const code of [301, 401, 404, 500])
+    expect(answered(code)).toMatchObject({ kind: "retry", isFailure: true, isOverloaded: false });
+  for (const code of [400, 413, 415, 422])
+    expect(answered(code)).toMatchObject({ kind: "retry", tries: 3, isFailure: false });
   expect(outcomeOf({ kind: "failed", error: "forbidden", reason: "" }, NOW).kind).toBe("forbidden");
-  expect(outcomeOf({ kind: "failed", error: "timeout", reason: "" }, NOW)).toMatchObject({ kind: "retry", isFailure: true });
+  expect(outcomeOf({ kind: "failed", error: "timeout", reason: "" }, NOW)).toMatchObject({
+    kind: "retry",
+    isFailure: true,
+  });
 });
 
 describe("the breaker", () => {

@@ -3,7 +3,12 @@ import { isSecret, newSecret, Signer, webhookId } from "../src/signer.ts";
 
 test("the published vector of Standard Webhooks", () => {
   const signer = new Signer([{ text: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", expiresAtMs: null }]);
-  const signature = signer.standard("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, Buffer.from('{"test": 2432232314}'), 0);
+  const signature = signer.standard(
+    "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    1_614_265_330,
+    Buffer.from('{"test": 2432232314}'),
+    0,
+  );
   expect(signature).toBe("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 });
 
@@ -16,7 +21,13 @@ test("a secret that has expired signs no more", () => {
 
 test("what is a secret", () => {
   expect(isSecret(newSecret())).toBe(true);
-  for (const text of ["", "whsec_", `whsec_${Buffer.alloc(23).toString("base64")}`, `whsec_${Buffer.alloc(65).toString("base64")}`, "x"]) {
+  for (const text of [
+    "",
+    "whsec_",
+    `whsec_${Buffer.alloc(23).toString("base64")}`,
+    `whsec_${Buffer.alloc(65).toString("base64")}`,
+    "x",
+  ]) {
     expect(isSecret(text)).toBe(false);
   }
 });

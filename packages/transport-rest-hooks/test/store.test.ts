@@ -43,7 +43,10 @@ describe("what is kept", () => {
     receiver.script = status(500);
     await gateway.publish("a", 1);
     await receiver.take(2);
-    await until("the record", async () => ((await gateway.ask("GET", `/hooks/${hook.id}/attempts`)).json["attempts"] as object[]).length === 2);
+    await until(
+      "the record",
+      async () => ((await gateway.ask("GET", `/hooks/${hook.id}/attempts`)).json["attempts"] as object[]).length === 2,
+    );
     await gateway.close();
     expect(statSync(join(folder, "hooks.db")).mode & 0o777).toBe(0o600);
     receiver.script = status(200);
@@ -73,15 +76,19 @@ describe("what is kept", () => {
     await gateway.ask("POST", `/hooks/${hook.id}/resume`);
     const newest = new Map<string, number>();
     let count = 0;
-    await until("all of them", () => {
-      for (const { body } of receiver.received.splice(0)) {
-        const { topic, data } = JSON.parse(body.toString()) as { topic: string; data: number };
-        expect(data).toBe((newest.get(topic) ?? Number(topic.slice(2)) - 10) + 10);
-        newest.set(topic, data);
-        count += 1;
-      }
-      return count === 100_000;
-    }, 120_000);
+    await until(
+      "all of them",
+      () => {
+        for (const { body } of receiver.received.splice(0)) {
+          const { topic, data } = JSON.parse(body.toString()) as { topic: string; data: number };
+          expect(data).toBe((newest.get(topic) ?? Number(topic.slice(2)) - 10) + 10);
+          newest.set(topic, data);
+          count += 1;
+        }
+        return count === 100_000;
+      },
+      120_000,
+    );
   }, 150_000);
 
   test("what retention took from a paused hook is told, once, with the next delivery", async () => {
@@ -99,6 +106,33 @@ describe("what is kept", () => {
     expect(told).toHaveLength(1);
     expect(told[0]).toMatch(new RegExp(`^after="${before}", resumed_at="[0-9a-z]+-[0-9a-z]+", reason="expired"$`));
     expect(receiver.received[1]?.headers["sluice-gap"]).toBe(told[0]);
+  });
+
+  test("a log that was made anew: what is held is sent, the gap is told, and the topic goes on", async () => {
+    const clock = new ManualClock(Date.now());
+    await start({ clock });
+    receiver.script = status(500);
+    const hook = await gateway.hook(receiver.url());
+    for (let data = 0; data < 50; data += 1) await gateway.publish("a", data);
+    await receiver.take(1);
+    await until(
+      "the record",
+      async () => ((await gateway.ask("GET", `/hooks/${hook.id}/attempts`)).json["attempts"] as object[]).length === 1,
+    );
+    await gateway.close();
+    for (const name of ["log.db", "log.db-wal", "log.db-shm"]) rmSync(join(folder, name), { force: true });
+    receiver.script = status(200);
+    // An epoch is a matter of seconds.
+    await until("another second", () => Date.now() % 1000 > 900);
+    await until("another second", () => Date.now() % 1000 < 500);
+    await start({ clock });
+    await gateway.publish("a", "new");
+    await until("the head and the new one", () => {
+      clock.advance(1000);
+      return receiver.received.length >= 3;
+    });
+    expect(receiver.data).toEqual([0, 0, "new"]);
+    expect(receiver.received[1]?.headers["sluice-gap"]).toContain('reason="reset"');
   });
 
   test("a file of a newer format, or of something else, is refused", async () => {

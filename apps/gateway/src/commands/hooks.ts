@@ -19,7 +19,10 @@ export const hooks: Command = {
   options: {
     topic: { value: "FILTER", help: "add: topics whose events are sent; ** unless given.", isRepeatable: true },
     event: { value: "TYPE", help: "add: types of events that are sent; all unless given.", isRepeatable: true },
-    format: { value: "NAME", help: "add: standard, resthooks, cloudevents-binary, cloudevents-structured, raw or thin." },
+    format: {
+      value: "NAME",
+      help: "add: standard, resthooks, cloudevents-binary, cloudevents-structured, raw or thin.",
+    },
     ordering: { value: "NAME", help: "add: topic, hook or none; topic unless given." },
     from: { value: "PLACE", help: "resume: cursor or now; cursor unless given." },
     url: { value: "URL", help: `Address of the admin listener; ${DEFAULT_ADMIN_URL} unless given.` },
@@ -50,7 +53,7 @@ async function run(given: Arguments, io: Io): Promise<ExitCode> {
 
 type Call = (method: AdminCall["method"], path: string, body?: unknown) => Promise<unknown>;
 
-async function* linesOf(action: Action, subject: string, given: Arguments, call: Call): AsyncGenerator<unknown> {
+async function* linesOf(action: Action, subject: string, given: Arguments, call: Call): AsyncGenerator {
   const path = `/hooks/${encodeURIComponent(subject)}`;
   switch (action) {
     case "list":
@@ -72,12 +75,13 @@ async function* linesOf(action: Action, subject: string, given: Arguments, call:
     case "resume":
       yield await call("POST", `${path}/resume`, { from: given.text("from") ?? "cursor" });
       return;
-    default:
+    case "retry":
+    case "pause":
       yield await call("POST", `${path}/${action}`);
   }
 }
 
-async function* list(call: Call): AsyncGenerator<unknown> {
+async function* list(call: Call): AsyncGenerator {
   for (let after = ""; ;) {
     const page = (await call("GET", `/hooks?limit=100${after}`)) as { hooks: readonly unknown[]; next: string | null };
     yield* page.hooks;

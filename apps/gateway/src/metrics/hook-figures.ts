@@ -10,14 +10,23 @@ export function registerHookFigures(registry: Registry, hooks: RestHooks | null)
     new Counter({ name, help, registers, labelNames: [...labelNames] });
   const gauge = (name: string, help: string, labelNames: readonly string[] = []): Gauge =>
     new Gauge({ name, help, registers, labelNames: [...labelNames] });
-  const attempts = counter("sluice_hook_attempts_total", "Requests to targets, by what came of them", ["outcome", "error"]);
-  const blocked = counter("sluice_hook_blocked_targets_total", "Attempts that were not made since the address is forbidden");
+  const attempts = counter("sluice_hook_attempts_total", "Requests to targets, by what came of them", [
+    "outcome",
+    "error",
+  ]);
+  const blocked = counter(
+    "sluice_hook_blocked_targets_total",
+    "Attempts that were not made since the address is forbidden",
+  );
   const dead = counter("sluice_hook_dead_letters_total", "Events that are not tried again");
   const states = gauge("sluice_hooks", "Hooks, by status", ["status"]);
   const inFlight = gauge("sluice_hook_in_flight", "Requests to targets under way");
   const retries = gauge("sluice_hook_retries_in_flight", "Of these, those that are not the first for their event");
   const held = gauge("sluice_hook_retries_waiting", "Events that failed and wait to be tried again");
-  const backlog = gauge("sluice_hook_backlog_events", "Positions of the log between the hook furthest behind and the head");
+  const backlog = gauge(
+    "sluice_hook_backlog_events",
+    "Positions of the log between the hook furthest behind and the head",
+  );
   const oldest = gauge("sluice_hook_oldest_age_seconds", "Age of the oldest event that a hook has still to be sent");
   registry.registerMetric(
     histogram("sluice_hook_attempt_seconds", "Duration of requests to targets", () => hooks.figures.attemptSeconds),

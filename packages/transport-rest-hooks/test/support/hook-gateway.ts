@@ -47,7 +47,12 @@ export class HookGateway {
     const retention = { ageMs: 86_400_000, events: 1_000_000, bytes: 2 ** 30 };
     this.log = options.log ?? new MemoryLog({ retention, deduplicationMs: 600_000, clock: this.clock });
     this.bus = new Bus({ log: this.log, clock: this.clock });
-    this.#server = createHttpServer({ headerBytes: 16_384, headTimeoutMs: 10_000, trustProxy: [], logger: this.#logger });
+    this.#server = createHttpServer({
+      headerBytes: 16_384,
+      headTimeoutMs: 10_000,
+      trustProxy: [],
+      logger: this.#logger,
+    });
     this.transport = restHooks({
       scheduleMs: [0, 5000, 300_000, 1_800_000, 7_200_000],
       timeoutMs: 15_000,
@@ -93,7 +98,11 @@ export class HookGateway {
   }
 
   /** Publishes one event and gives its cursor. */
-  async publish(topic: string, data: unknown, more: { type?: string; id?: string; dataText?: string } = {}): Promise<string> {
+  async publish(
+    topic: string,
+    data: unknown,
+    more: { type?: string; id?: string; dataText?: string } = {},
+  ): Promise<string> {
     const dataText = more.dataText ?? JSON.stringify(data);
     const draft = toDraft({ topic, ...more, dataText }, { eventBytes: 262_144, clock: this.clock });
     const [appended] = await this.bus.publish([draft]);
@@ -101,21 +110,34 @@ export class HookGateway {
   }
 
   /** Asks the front door, as `zapier` (trusted) unless said otherwise. */
-  async ask(method: string, path: string, body?: unknown, owner: string | null = "zapier", grants: readonly string[] = ["**"]): Promise<Answer> {
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    owner: string | null = "zapier",
+    grants: readonly string[] = ["**"],
+  ): Promise<Answer> {
     const headers: Record<string, string> = { "content-type": "application/json" };
     if (owner !== null) {
       const token = await mintToken({ secret: SECRET, subject: owner, hooks: [...grants], expiresInMs: 600_000 });
       headers["authorization"] = `Bearer ${token}`;
     }
     const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
-    const response = await fetch(`${this.url}/realtime${path}`, { method, headers, ...(text === undefined ? {} : { body: text }) });
+    const response = await fetch(`${this.url}/realtime${path}`, {
+      method,
+      headers,
+      ...(text === undefined ? {} : { body: text }),
+    });
     const answer = await response.text();
     const json = answer === "" ? {} : (JSON.parse(answer) as Record<string, unknown>);
     return { status: response.status, headers: response.headers, json, text: answer };
   }
 
   /** Registers a hook and gives its resource. */
-  async hook(target: string, more: Readonly<Record<string, unknown>> = {}): Promise<{ id: string; secret: string; [key: string]: unknown }> {
+  async hook(
+    target: string,
+    more: Readonly<Record<string, unknown>> = {},
+  ): Promise<{ id: string; secret: string; [key: string]: unknown }> {
     const answer = await this.ask("POST", "/hooks", { target_url: target, topic: "**", ...more });
     if (answer.status !== 201) throw new Error(`registering: ${answer.status} ${answer.text}`);
     return answer.json as { id: string; secret: string };
