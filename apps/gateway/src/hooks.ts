@@ -16,7 +16,10 @@ export function createHooks({ transports, log, public: front }: Config, own: () 
     path: log.kind === "sqlite" ? join(log.path, "hooks.db") : null,
     source: front.source,
     prefix: front.prefix,
-    ownPorts: () => Object.values(own()).filter(Boolean).map((url: string) => Number(new URL(url).port)),
+    ownPorts: () =>
+      Object.values(own())
+        .filter(Boolean)
+        .map((url: string) => Number(new URL(url).port)),
     publicUrl: () => own().public,
   });
 }

@@ -99,6 +99,8 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
   readonly #settledMeanwhile = new Set<number>();
   #subscription: Subscription<readonly StoredEvent[]> | null = null;
   #readUpTo = 0;
+  /** Whether it has ever read: before, nothing is known of what is behind its cursor. */
+  #hasRead = false;
   #cursor: string;
   #isHeldTurn = false;
   /** Its requests under way. */
@@ -156,6 +158,8 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
     const { topics, types } = this.hook.record;
     const subscription = this.#host.bus.subscribe(this);
     this.#subscription = subscription;
+    this.#unsettled.clear();
+    this.#hasRead = true;
     this.#readUpTo = this.#host.bus.resolve({ cursor: this.#cursor }).after;
     subscription.extend(topics.map(parseFilter), types, { cursor: this.#cursor });
   }
@@ -172,8 +176,7 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
     if (this.#subscription === null) return;
     this.#subscription.close();
     this.#subscription = null;
-    // The cursor stays before all of these: they are read again.
-    this.#unsettled.clear();
+    // The cursor stays before all that was not sent: it is read again.
     for (const lane of this.#lanes.values()) {
       lane.queue.length = 0;
       lane.isReady = false;
@@ -455,8 +458,7 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
   }
 
   #moveCursor(): void {
-    // What was read and forgotten again is behind the cursor, which then must not pass it.
-    if (!this.isOpen) return;
+    if (!this.#hasRead) return;
     const [first] = this.#unsettled;
     const cursor = this.#host.bus.cursorAt(first === undefined ? this.#readUpTo : first - 1);
     if (cursor === this.#cursor) return;

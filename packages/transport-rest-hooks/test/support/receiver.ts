@@ -76,8 +76,8 @@ export class Receiver {
   }
 
   /** Waits for so many requests, and gives them. */
-  async take(count: number): Promise<readonly Received[]> {
-    await until(`${count} requests`, () => this.received.length >= count);
+  async take(count: number, giveUpMs?: number): Promise<readonly Received[]> {
+    await until(`${count} requests`, () => this.received.length >= count, giveUpMs);
     return this.received;
   }
 
