@@ -29,6 +29,14 @@ export const STORM_TIMING = {
 /** A bit of everything. */
 export const STORM: Temper = { pass: 3, cut: 6, stall: 1, buffer: 1, "bad-gateway": 1, refuse: 1, "no-upgrade": 2 };
 
+/** What `auto` has to come through: first upgrades are dropped, then streams are held back too, then all is well. */
+const PHASES: readonly Temper[] = [STORM, { "no-upgrade": 6, cut: 3 }, { buffer: 8, cut: 1 }, STORM, { pass: 1 }];
+
+/** The phase in which a run is that has had so many events. */
+export function phaseOf(count: number): Temper {
+  return PHASES[Math.floor((count / STORM_EVENTS) * PHASES.length)] ?? STORM;
+}
+
 /** Publishes the numbers 1 to `count` as data, in batches of chance sizes, over some seconds. */
 export async function publishNumbers(
   publisher: Publisher,

@@ -1,0 +1,163 @@
+import type * as client from "@sluice/client";
+import type { TransportName } from "@sluice/client";
+import type * as shared from "@sluice/client/shared";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { TestGateway } from "../support/test-gateway.ts";
+import { freshTopic } from "../support/topics.ts";
+import { until } from "../support/until.ts";
+import { Chance } from "./support/chance.ts";
+import { Chromium, reasonToSkip } from "./support/chromium.ts";
+import { HostileProxy } from "./support/hostile-proxy.ts";
+import { PageServer } from "./support/page-server.ts";
+import { faultIn, phaseOf, publishNumbers, STORM, STORM_EVENTS, STORM_GATEWAY, STORM_TIMING } from "./support/storm.ts";
+
+const SEED = Number(process.env["STORM_SEED"] ?? 6);
+const TRANSPORTS: readonly ("auto" | TransportName)[] = ["auto", "websocket", "sse", "long-polling", "polling"];
+const skipped = reasonToSkip();
+
+describe.skipIf(skipped !== null)(`in Chromium${skipped === null ? "" : ` (skipped: ${skipped})`}`, () => {
+  let chromium: Chromium;
+  let pages: PageServer;
+  const open: { close(): Promise<void> | void }[] = [];
+  beforeAll(async () => {
+    [chromium, pages] = await Promise.all([Chromium.start(), PageServer.start()]);
+  }, 60_000);
+  afterEach(async () => {
+    for (const one of open.splice(0).toReversed()) await one.close();
+  });
+  afterAll(async () => {
+    await chromium.close();
+    await pages.close();
+  });
+
+  const newPage = async (): Promise<Page> => {
+    const page = await chromium.context.newPage();
+    await page.goto(pages.url);
+    return page;
+  };
+
+  describe("through a hostile proxy", () => {
+    test.each(TRANSPORTS)(
+      `%s: ${STORM_EVENTS} events, none lost, none doubled, in order`,
+      async (transport) => {
+        const chance = new Chance(SEED);
+        const gateway = await TestGateway.start(STORM_GATEWAY);
+        const proxy = await HostileProxy.start(gateway.url, STORM, chance);
+        const page = await newPage();
+        open.push(gateway, proxy, page);
+        const topic = freshTopic("storm");
+        await page.exposeFunction("progress", (count: number) => {
+          proxy.cutAll();
+          if (transport === "auto") proxy.temper = phaseOf(count);
+        });
+        const reading = page.evaluate(readNumbers, {
+          url: proxy.url,
+          options: { topics: topic, after: "earliest", transport, timing: STORM_TIMING },
+          count: STORM_EVENTS,
+        });
+        const [{ numbers, gaps, transports }] = await Promise.all([
+          reading,
+          publishNumbers(gateway.publisher, topic, chance),
+        ]);
+        expect(faultIn(numbers)).toBeNull();
+        expect(gaps).toBe(0);
+        if (transport === "auto") expect(transports.length).toBeGreaterThan(1);
+        else expect(transports).toEqual([transport]);
+      },
+      240_000,
+    );
+  });
+
+  test("ten tabs share one connection; each gets every event, also when the one that holds it is closed", async () => {
+    const gateway = await TestGateway.start(STORM_GATEWAY);
+    open.push(gateway);
+    const topic = freshTopic("tabs");
+    const tabs: Page[] = [];
+    for (let count = 0; count < 10; count += 1) {
+      const tab = await newPage();
+      tabs.push(tab);
+      await tab.evaluate(shareNumbers, { url: gateway.url, topic });
+      await until(`tab ${count} is open`, () => tab.evaluate(() => shown().state === "open"));
+    }
+    expect(await gateway.connections("websocket")).toBe(1);
+    const publish = (from: number, to: number): Promise<unknown> =>
+      gateway.publisher.publish(
+        ...Array.from({ length: to - from + 1 }, (_, index) => ({ topic, data: from + index })),
+      );
+    const has = (tab: Page, count: number): Promise<boolean> =>
+      tab.evaluate((wanted) => shown().numbers.length >= wanted, count);
+    await publish(1, 200);
+    for (const tab of tabs) await until("200 events in each tab", () => has(tab, 200));
+    // The first one has held the connection since before the others came.
+    const leader = tabs.shift() as Page;
+    const publishing = (async () => {
+      for (let from = 201; from <= 1200; from += 10) await publish(from, from + 9);
+    })();
+    await until("events are on their way", () => has(leader, 300));
+    await leader.close();
+    await publishing;
+    for (const tab of tabs) {
+      await until("1200 events in each tab", () => has(tab, 1200));
+      const { numbers, gaps } = await tab.evaluate(() => shown());
+      expect([faultIn(numbers, 1200), gaps]).toEqual([null, 0]);
+    }
+    await gateway.untilConnections("websocket", 1);
+    for (const tab of tabs) await tab.close();
+    await gateway.untilConnections("websocket", 0);
+  }, 120_000);
+});
+
+interface Shown {
+  readonly numbers: number[];
+  gaps: number;
+  state: string;
+}
+
+/** What a tab has put on its window. Runs in the page. */
+declare function shown(): Shown;
+
+/** What the page has on its window. */
+interface Scene {
+  readonly sluice: { readonly client: typeof client; readonly shared: typeof shared };
+  readonly progress: (count: number) => void;
+}
+
+interface Order {
+  readonly url: string;
+  readonly options: object;
+  readonly count: number;
+}
+
+/** Runs in the page. */
+async function readNumbers({ url, options, count }: Order): Promise<{
+  readonly numbers: number[];
+  readonly gaps: number;
+  readonly transports: readonly string[];
+}> {
+  const { sluice: modules, progress } = globalThis as unknown as Scene;
+  const sluice = modules.client.connect<number>(url, options);
+  const transports = new Set<string>();
+  sluice.on("transport", (change) => transports.add(change.transport));
+  const numbers: number[] = [];
+  let gaps = 0;
+  for await (const item of sluice) {
+    if (item.gap !== undefined) gaps += 1;
+    else numbers.push(item.data);
+    if (numbers.length % 400 === 0) progress(numbers.length);
+    if (numbers.length >= count && numbers.at(-1) === count) break;
+  }
+  sluice.close();
+  return { numbers, gaps, transports: [...transports] };
+}
+
+/** Runs in the page. */
+function shareNumbers({ url, topic }: { readonly url: string; readonly topic: string }): void {
+  const { shared } = (globalThis as unknown as { readonly sluice: Scene["sluice"] }).sluice;
+  const sluice = shared.connect<number>(url, { topics: topic });
+  const own: Shown = { numbers: [], gaps: 0, state: sluice.state };
+  (globalThis as unknown as { shown: () => Shown }).shown = () => own;
+  sluice.on("event", (event) => void own.numbers.push(event.data));
+  sluice.on("gap", () => (own.gaps += 1));
+  sluice.on("state", ({ state }) => (own.state = state));
+}
