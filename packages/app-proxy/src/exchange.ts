@@ -63,6 +63,7 @@ export class Exchange {
 
   start(): void {
     this.#response.once("close", () => this.#clientClosed());
+    this.#response.once("finish", () => this.#clientAnswered());
     this.#response.on("error", ignore);
     // The response of a pipelined request has no connection yet whose close it could tell.
     this.#request.on("error", () => this.#clientClosed());
@@ -136,6 +137,7 @@ export class Exchange {
   #tell(error: SluiceError): void {
     this.#context.meter.refused("app-proxy", error.code);
     lingerUntilRead(this.#request, this.#response, this.#context.clock);
+    if (this.#context.isClosing()) this.#response.shouldKeepAlive = false;
     refuse(this.#request, this.#response, error);
   }
 
@@ -178,6 +180,14 @@ export class Exchange {
     this.#context.meter.refused("app-proxy", "app-unreachable");
     if (this.#response.headersSent) this.#request.socket.resetAndDestroy();
     else refuse(this.#request, this.#response, new SluiceError("app-unreachable", "The app broke off."));
+  }
+
+  /** Its connection would stay open for the next request, of which there is none once the gateway stops. */
+  #clientAnswered(): void {
+    if (!this.#context.isClosing()) return;
+    const { socket } = this.#request;
+    if (this.#request.complete) socket.destroySoon();
+    else this.#request.once("end", () => socket.destroySoon());
   }
 
   #clientClosed(): void {
