@@ -106,12 +106,70 @@ describe.skipIf(skipped !== null)(`in Chromium${skipped === null ? "" : ` (skipp
     for (const tab of tabs) await tab.close();
     await gateway.untilConnections("websocket", 0);
   }, 120_000);
+
+  test("tabs with topics of their own share it too; each begins where it wants, and a slow one misses nothing", async () => {
+    const gateway = await TestGateway.start(STORM_GATEWAY);
+    open.push(gateway);
+    const [one, two] = [freshTopic("tabs"), freshTopic("tabs")] as const;
+    const publish = (topic: string, from: number, to: number): Promise<unknown> =>
+      gateway.publisher.publish(
+        ...Array.from({ length: to - from + 1 }, (_, index) => ({ topic, data: from + index })),
+      );
+    await publish(one, 1, 900);
+    await publish(two, 1, 900);
+    const share = async (options: object, slow = false): Promise<Page> => {
+      const tab = await newPage();
+      open.push(tab);
+      await tab.evaluate(shareNumbers, { url: gateway.url, topic: "", options, slow });
+      return tab;
+    };
+    const all = await share({ topics: one, after: "earliest" });
+    const last = await share({ topics: two, last: 3 });
+    const slow = await share({ topics: two, after: "earliest", buffer: { events: 20 } }, true);
+    const both = await share({ topics: "*", after: "earliest" });
+    for (const tab of [all, last, both]) await until("open", () => tab.evaluate(() => shown().state === "open"));
+    expect(await gateway.connections("websocket")).toBe(1);
+    await publish(one, 901, 1000);
+    await publish(two, 901, 1000);
+    const expectNumbers = async (tab: Page, count: number): Promise<readonly number[]> => {
+      await until(`${count} events`, () => tab.evaluate((wanted) => shown().numbers.length >= wanted, count), 60_000);
+      return tab.evaluate(() => shown().numbers);
+    };
+    expect(faultIn(await expectNumbers(all, 1000), 1000)).toBeNull();
+    expect(faultIn(await expectNumbers(slow, 1000), 1000)).toBeNull();
+    expect((await expectNumbers(last, 103)).slice(0, 4)).toEqual([898, 899, 900, 901]);
+    expect((await expectNumbers(both, 2000)).length).toBe(2000);
+    // A topic more, in the middle.
+    await last.evaluate((topic) => shown().subscribe(topic), one);
+    await publish(one, 1001, 1001);
+    expect((await expectNumbers(last, 104)).at(-1)).toBe(1001);
+    expect(await gateway.connections("websocket")).toBe(1);
+  }, 120_000);
+
+  test("without a network it sleeps, and goes on where it was", async () => {
+    const gateway = await TestGateway.start(STORM_GATEWAY);
+    const page = await newPage();
+    open.push(gateway, page);
+    const topic = freshTopic("offline");
+    await page.evaluate(shareNumbers, { url: gateway.url, topic, options: { shared: false } });
+    const state = (): Promise<string> => page.evaluate(() => shown().state);
+    await until("open", async () => (await state()) === "open");
+    await gateway.publisher.publish({ topic, data: 1 });
+    await until("one", () => page.evaluate(() => shown().numbers.length === 1));
+    await chromium.context.setOffline(true);
+    await until("asleep", async () => (await state()) === "asleep");
+    await gateway.publisher.publish({ topic, data: 2 });
+    await chromium.context.setOffline(false);
+    await until("two", () => page.evaluate(() => shown().numbers.length === 2));
+    expect(await state()).toBe("open");
+  });
 });
 
 interface Shown {
   readonly numbers: number[];
   gaps: number;
   state: string;
+  readonly subscribe: (topic: string) => Promise<void>;
 }
 
 /** What a tab has put on its window. Runs in the page. */
@@ -121,6 +179,14 @@ declare function shown(): Shown;
 interface Scene {
   readonly sluice: { readonly client: typeof client; readonly shared: typeof shared };
   readonly progress: (count: number) => void;
+}
+
+interface TabOrder {
+  readonly url: string;
+  readonly topic: string;
+  readonly options?: object;
+  /** Takes a moment for each event. */
+  readonly slow?: boolean;
 }
 
 interface Order {
@@ -152,12 +218,15 @@ async function readNumbers({ url, options, count }: Order): Promise<{
 }
 
 /** Runs in the page. */
-function shareNumbers({ url, topic }: { readonly url: string; readonly topic: string }): void {
-  const { shared } = (globalThis as unknown as { readonly sluice: Scene["sluice"] }).sluice;
-  const sluice = shared.connect<number>(url, { topics: topic });
-  const own: Shown = { numbers: [], gaps: 0, state: sluice.state };
+function shareNumbers({ url, topic, options = {}, slow = false }: TabOrder): void {
+  const { shared } = (globalThis as unknown as Scene).sluice;
+  const sluice = shared.connect<number>(url, { topics: topic, ...options });
+  const own: Shown = { numbers: [], gaps: 0, state: sluice.state, subscribe: (added) => sluice.subscribe(added) };
   (globalThis as unknown as { shown: () => Shown }).shown = () => own;
-  sluice.on("event", (event) => void own.numbers.push(event.data));
+  sluice.on("event", (event) => {
+    own.numbers.push(event.data);
+    return slow ? new Promise((resolve) => setTimeout(resolve)) : undefined;
+  });
   sluice.on("gap", () => (own.gaps += 1));
   sluice.on("state", ({ state }) => (own.state = state));
 }

@@ -8,7 +8,11 @@ import { noteOf, type LeaderMessage, type TabMessage } from "./messages.ts";
  * Holds the group's one connection, on all topics that a tab wants, and tells everybody what comes. The answer ends it.
  * It begins with what is new: what a tab has missed, that tab reads by itself.
  */
-export function lead(address: string | URL, options: ConnectOptions, groupName: string): () => void {
+export function lead(
+  address: string | URL,
+  { last: _last, ...options }: ConnectOptions,
+  groupName: string,
+): () => void {
   const channel = new BroadcastChannel(groupName);
   const post = (message: LeaderMessage): void => channel.postMessage(message);
   // Other tabs may be in sight while this one is not.

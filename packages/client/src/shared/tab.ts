@@ -191,7 +191,10 @@ export function joinGroup<Data>(
     await new Promise((resolve) => life.signal.addEventListener("abort", resolve));
     stop();
   };
-  locks.request(groupName, { signal }, hold).catch(() => {});
+  locks
+    .request(groupName, { signal }, hold)
+    // Closed while it waited for the lock is no fault.
+    .catch((error: unknown) => end(new SluiceError("No lock to be had", 0, null, null, error)));
   if (options.signal?.aborted === true) end(null);
   else void Promise.resolve().then(hello);
 
