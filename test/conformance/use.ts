@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { Settings } from "../support/settings.ts";
 import { TestGateway } from "../support/test-gateway.ts";
-import type { Reader, ReaderDriver, ReaderOptions } from "./drivers/reader-driver.ts";
+import type { Connecting, Reader, ReaderOptions } from "./drivers/reader-driver.ts";
 
 /** A gateway for all tests of the block that this is called in. */
 export function useGateway(settings: Settings = {}): { readonly current: TestGateway } {
@@ -52,10 +52,10 @@ export function useReaders(): Connect {
 }
 
 /** Connects a reader of this transport to this gateway. */
-export type ConnectTo = (gateway: TestGateway, options: Omit<ReaderOptions, "url">) => Promise<Reader>;
+export type ConnectTo = (gateway: TestGateway, options: Omit<ReaderOptions, "url" | "adminUrl">) => Promise<Reader>;
 
 /** The same for one transport. */
-export function useDriver(driver: ReaderDriver): ConnectTo {
+export function useDriver(driver: Connecting): ConnectTo {
   const connect = useReaders();
-  return (gateway, options) => connect(driver.connect({ url: gateway.url, ...options }));
+  return (gateway, options) => connect(driver.connect({ url: gateway.url, adminUrl: gateway.adminUrl, ...options }));
 }

@@ -133,5 +133,6 @@ const baseSettings: Settings = {
   admin: { listen: "127.0.0.1:0" },
   access: { public: ["**"] },
   log: { kind: "memory" },
+  transports: { "rest-hooks": { http: true, allow: ["127.0.0.0/8"] } },
   logging: { level: "silent" },
 };

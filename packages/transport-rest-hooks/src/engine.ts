@@ -50,8 +50,8 @@ export interface EngineOptions {
 const PER_HOOK = 5;
 /** Part of all slots that retries may take. */
 const RETRY_PART = 0.3;
-/** Requests begun in one turn of the event loop, so that a storm of hooks delays nobody else. */
-const PER_TURN = 32;
+/** Time for beginning requests in one turn of the event loop, so that a storm of hooks delays nobody else: a few of them. */
+const TURN_MS = 0.5;
 /** 429 without a usable `Retry-After`: doubling with each in a row. */
 const THROTTLE_MS = 30_000;
 const THROTTLE_MAX_MS = 30 * 60_000;
@@ -248,7 +248,8 @@ export class Engine implements FlowHost {
 
   #pump(): void {
     const { concurrency } = this.#options;
-    for (let begun = 0; this.#inFlight < concurrency && !this.#isStopped && !this.store.isFailing;) {
+    const endMs = performance.now() + TURN_MS;
+    while (this.#inFlight < concurrency && !this.#isStopped && !this.store.isFailing) {
       const origin = this.#ring.shift();
       if (origin === undefined) return;
       origin.isQueued = false;
@@ -256,27 +257,26 @@ export class Engine implements FlowHost {
       const flow = origin.flows.shift();
       if (flow === undefined) continue;
       flow.isQueued = false;
-      if (this.#begin(flow, origin)) begun += 1;
+      this.#begin(flow, origin);
       this.#enqueue(origin);
-      if (begun >= PER_TURN) {
+      if (performance.now() >= endMs) {
         this.#pumpSoon();
         return;
       }
     }
   }
 
-  #begin(flow: HookFlow, origin: Origin): boolean {
-    if (flow.hook.record.status !== "active" || flow.hook.flow !== flow || flow.inFlight >= PER_HOOK) return false;
+  #begin(flow: HookFlow, origin: Origin): void {
+    if (flow.hook.record.status !== "active" || flow.hook.flow !== flow || flow.inFlight >= PER_HOOK) return;
     const mostRetries = Math.max(1, Math.floor(this.#options.concurrency * RETRY_PART));
     const mayRetry = this.#retriesInFlight < mostRetries && origin.hasRoomForRetry();
     const job = flow.take(mayRetry);
     if (job === null) {
       if (flow.hasWork) this.#starved.add(flow);
-      return false;
+      return;
     }
     void this.#perform(job, false);
     if (flow.hasWork && flow.inFlight < PER_HOOK) this.ready(flow);
-    return true;
   }
 
   async #perform(job: Job, isProbe: boolean): Promise<void> {

@@ -2,12 +2,12 @@ import { describe, expect, test } from "vitest";
 import { oddData } from "../../support/odd-data.ts";
 import { rawMember } from "../../support/raw-json.ts";
 import { freshTopic } from "../../support/topics.ts";
-import type { ReaderDriver } from "../drivers/reader-driver.ts";
+import type { Connecting } from "../drivers/reader-driver.ts";
 import { cursorOf } from "../../support/event-json.ts";
 import { useDriver, useGateway } from "../use.ts";
 
 /** Events arrive in log order, each once, with the very bytes of their one encoding. */
-export function orderCases(driver: ReaderDriver): void {
+export function orderCases(driver: Connecting): void {
   describe("order and form", () => {
     const gateway = useGateway();
     const connect = useDriver(driver);

@@ -5,6 +5,8 @@ import type { Answer } from "../../support/publisher.ts";
 export interface ReaderOptions {
   /** Base of the gateway's public listener. */
   readonly url: string;
+  /** Base of its admin listener, for who is registered there. */
+  readonly adminUrl?: string;
   readonly topics: readonly string[];
   /** Default: what the gateway does without it. */
   readonly after?: string | undefined;
@@ -47,6 +49,9 @@ export interface ReaderDriver {
   /** The answer to a request that the gateway should refuse. @throws {Error} if it does not */
   refusal(options: ReaderOptions): Promise<Answer>;
 }
+
+/** As much of a driver as cases need that look at what a reader gets, and not at its connection. */
+export type Connecting = Pick<ReaderDriver, "connect">;
 
 /** The path and query of a read. */
 export function readPath(options: ReaderOptions, cursor?: string | null): string {
