@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { checkHead, checkLogFile } from "./log-file-check.ts";
 import { LogOpenError } from "./log-open-error.ts";
@@ -29,12 +29,23 @@ export interface LogFolder {
 }
 
 /**
+ * Makes a folder and those above it. One by one: with `recursive`, Node 24 asks without end where the answer is that
+ * there is no such thing though the folder above is there, as in /proc.
+ */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  const above = dirname(resolve(folder));
+  if (above !== resolve(folder)) makeFolder(above);
+  mkdirSync(folder);
+}
+
+/**
  * Opens the log in a folder for writing; makes both where they are missing.
  * @throws {LogOpenError} if there is something else, something broken or somebody else
  */
 export function openLogFolder(folder: string, newEpoch: string): LogFolder {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (error) {
     throw new LogOpenError(`The log's folder ${folder} can't be made: ${reasonOf(error)}.`, { cause: error });
   }

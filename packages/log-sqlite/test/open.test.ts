@@ -103,6 +103,13 @@ describe("opening", () => {
 });
 
 describe("opening is refused, and leaves all files as they are, if", () => {
+  it.skipIf(process.platform !== "linux")(
+    "the folder can't be made where it is to be (/proc is on Linux alone)",
+    async () => {
+      await expect(open("/proc/no-such-process/log")).rejects.toThrow(/can't be made/u);
+    },
+  );
+
   it("the folder is a file", async () => {
     const path = join(emptyFolder(), "file");
     writeFileSync(path, "x");
