@@ -348,6 +348,12 @@ export class Engine implements FlowHost {
       case "forbidden":
         this.figures.blockedTargets += 1;
         this.#options.logger.warn({ hook: hook.id, reason: reasonOf(answer) }, "a hook's target may not be reached");
+        if (about.isProbe) {
+          // It is disabled already, and what it holds may still be sent one day.
+          flow.hold(job, { attempts: job.attempts, step: job.step, dueAtMs: this.nowMs() });
+          events.probed(hook, false);
+          return;
+        }
         this.#bury(job, job.attempts + 1, "forbidden");
         events.forbidden(hook);
         return;
