@@ -1,0 +1,170 @@
+import { SaxesParser, type SaxesTagNS } from "saxes";
+import { XmlNode } from "./xml-node.ts";
+
+/** Why input can't be read on; stream error conditions (RFC 6120 §4.9.3). */
+export type XmlFault = "not-well-formed" | "restricted-xml" | "bad-format" | "policy-violation";
+
+/** What comes out of an {@link XmlReader}. None of the calls may throw. */
+export interface XmlHandler {
+  /** The root's start tag (TCP only). */
+  opened(root: XmlNode): void;
+  /** A whole child of the root, or a whole document. */
+  received(node: XmlNode): void;
+  /** The root's end tag (TCP only). */
+  closed(): void;
+  /** Nothing comes after this. */
+  failed(fault: XmlFault): void;
+}
+
+/** Bounds of one element. */
+export interface XmlLimits {
+  /** Characters, markup and all: never more than its bytes. */
+  readonly characters: number;
+}
+
+/** Elements in one another, the stream's root counted. */
+const MAX_DEPTH = 50;
+
+class XmlError extends Error {
+  readonly fault: XmlFault;
+
+  constructor(fault: XmlFault) {
+    super(fault);
+    this.fault = fault;
+  }
+}
+
+/**
+ * Reads the XML subset of RFC 6120 §11.1: no comment, no processing instruction, no DTD, no entity but the predefined
+ * five. Strict, streaming, bounded: what a client can make it hold is one element of the limit.
+ */
+export class XmlReader {
+  readonly #handler: XmlHandler;
+  readonly #limits: () => XmlLimits;
+  /** Depth at which an element is whole: 1 in a stream, 0 where each message is a document. */
+  readonly #unitDepth: 0 | 1;
+  readonly #parser: SaxesParser<{ xmlns: true; position: false }> = new SaxesParser({ xmlns: true, position: false });
+  readonly #decoder: InstanceType<typeof TextDecoder> = new TextDecoder("utf-8", { fatal: true });
+  readonly #open: XmlNode[] = [];
+  /** Where the element that is under way began. */
+  #startedAt = 0;
+  /** Characters that the parser has been given. */
+  #written = 0;
+  #isDead = false;
+  #hasBegun = false;
+
+  constructor(handler: XmlHandler, limits: () => XmlLimits, unit: "stream" | "document") {
+    this.#handler = handler;
+    this.#limits = limits;
+    this.#unitDepth = unit === "stream" ? 1 : 0;
+    this.#listen();
+  }
+
+  /** Takes bytes as they come; a character may be cut in two. */
+  feed(chunk: Uint8Array): void {
+    if (this.#isDead) return;
+    let text: string;
+    try {
+      text = this.#decoder.decode(chunk, { stream: true });
+    } catch {
+      this.#fail("bad-format");
+      return;
+    }
+    this.write(text);
+  }
+
+  /** Takes text. */
+  write(text: string): void {
+    if (this.#isDead) return;
+    // Clients send white space between streams and to keep a connection alive; it must not add up.
+    const isBetween = this.#written === this.#startedAt;
+    const rest = isBetween && (!this.#hasBegun || /^\s*$/.test(text)) ? text.trimStart() : text;
+    if (rest === "") return;
+    this.#hasBegun = true;
+    try {
+      this.#parser.write(rest);
+      this.#written += rest.length;
+      this.#measure(this.#written);
+    } catch (error) {
+      this.#fail(error instanceof XmlError ? error.fault : "not-well-formed");
+    }
+  }
+
+  /** The document is whole: what is missing now is a fault. */
+  end(): void {
+    if (this.#isDead) return;
+    try {
+      this.#parser.close();
+    } catch {
+      this.#fail("not-well-formed");
+    }
+  }
+
+  /** What still comes is not looked at. */
+  stop(): void {
+    this.#isDead = true;
+  }
+
+  #listen(): void {
+    const parser = this.#parser;
+    const refuse = (fault: XmlFault) => (): never => {
+      throw new XmlError(fault);
+    };
+    parser.on("error", refuse("not-well-formed"));
+    parser.on("doctype", refuse("restricted-xml"));
+    parser.on("comment", refuse("restricted-xml"));
+    parser.on("processinginstruction", refuse("restricted-xml"));
+    parser.on("opentag", (tag) => this.#opened(tag));
+    parser.on("closetag", () => this.#closed());
+    parser.on("text", (text) => this.#text(text));
+    parser.on("cdata", (text) => this.#text(text));
+  }
+
+  #opened(tag: SaxesTagNS): void {
+    if (this.#isDead) return;
+    this.#measure();
+    const attributes = new Map<string, string>();
+    for (const [name, { value, prefix, uri }] of Object.entries(tag.attributes)) {
+      if (prefix !== "xmlns" && name !== "xmlns" && (uri === "" || prefix === "xml")) attributes.set(name, value);
+    }
+    const node = new XmlNode(tag.local, tag.uri, attributes);
+    const parent = this.#open.at(-1);
+    this.#open.push(node);
+    if (this.#open.length > MAX_DEPTH) throw new XmlError("policy-violation");
+    if (this.#open.length > this.#unitDepth + 1) parent?.children.push(node);
+    if (this.#unitDepth === 1 && this.#open.length === 1) {
+      this.#startedAt = this.#parser.position;
+      this.#handler.opened(node);
+    }
+  }
+
+  #closed(): void {
+    if (this.#isDead) return;
+    this.#measure();
+    const node = this.#open.pop();
+    if (node === undefined) return;
+    if (this.#open.length === this.#unitDepth) {
+      this.#startedAt = this.#parser.position;
+      this.#handler.received(node);
+    } else if (this.#open.length === 0) this.#handler.closed();
+  }
+
+  #text(text: string): void {
+    if (this.#isDead) return;
+    if (this.#open.length > this.#unitDepth) this.#open.at(-1)?.addText(text);
+    else if (/\S/.test(text)) throw new XmlError("bad-format");
+    else this.#startedAt = this.#parser.position;
+  }
+
+  /** The parser's own position holds only while it is at work. */
+  #measure(position: number = this.#parser.position): void {
+    if (this.#isDead) return;
+    if (position - this.#startedAt > this.#limits().characters) throw new XmlError("policy-violation");
+  }
+
+  #fail(fault: XmlFault): void {
+    if (this.#isDead) return;
+    this.#isDead = true;
+    this.#handler.failed(fault);
+  }
+}
