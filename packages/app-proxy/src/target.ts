@@ -10,6 +10,8 @@ export interface Target {
 }
 
 const ABSOLUTE = /^https?:\/\/([^/?#@\s]+)(?=[/?]|$)(.*)$/is;
+/** What `uri-host [":" port]` is made of (RFC 9110 §7.2). Empty is valid. */
+const HOST = /^[\w\-.~!$&'()*+,;=:%[\]]*$/;
 
 /**
  * Reads the target of a request, and refuses what an app could understand in another way than the gateway: request
@@ -31,10 +33,12 @@ export function targetOf(request: IncomingMessage): Target {
   }
   if (hosts > 1) throw refused("has more than one Host header");
   if (hosts === 0 && httpVersion === "1.1") throw refused("needs a Host header");
+  if (!HOST.test(headers.host ?? "")) throw refused("has a Host header that is no host");
   if (url.startsWith("/")) return { text: url, authority: null };
   if (url === "*" && request.method === "OPTIONS") return { text: "*", authority: null };
   const [, authority, rest] = ABSOLUTE.exec(url) ?? [];
-  if (authority === undefined || rest === undefined) throw refused("has a target that is no path");
+  if (authority === undefined || rest === undefined || !HOST.test(authority))
+    throw refused("has a target that is no path");
   return { text: rest.startsWith("/") ? rest : `/${rest}`, authority };
 }
 
