@@ -176,7 +176,7 @@ class RestDoor {
     const hook = this.#options.hooks.find(idOf(request), owner);
     if (hook === null) throw new SluiceError("not-found", "There is no such hook.");
     // The operator is not the owner: the receiver learns of it.
-    await this.#options.hooks.end(
+    await this.#options.hooks.life.end(
       hook,
       owner === null ? "removed by the operator" : "removed by its owner",
       owner === null,

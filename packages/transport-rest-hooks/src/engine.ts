@@ -1,8 +1,10 @@
 import type { Bus, Clock, Gap, Logger, Meter, StoredEvent } from "@sluice/core";
 import { interestIn, parseFilter } from "@sluice/core";
+import { attemptOf } from "./attempt.ts";
 import { deliveryOf } from "./delivery.ts";
 import { HookFigures } from "./hook-figures.ts";
-import { HookFlow, type FlowHost, type Job } from "./hook-flow.ts";
+import { HookFlow, type FlowHost } from "./hook-flow.ts";
+import type { Job } from "./lane.ts";
 import type { HookStore } from "./hook-store.ts";
 import { KEPT_ATTEMPTS, keep, restore, type LiveHook } from "./live-hook.ts";
 import { Origin } from "./origin.ts";
@@ -12,6 +14,7 @@ import { RetryTimer } from "./retry-timer.ts";
 import { jittered } from "./schedule.ts";
 import type { Answer, Sender } from "./sender.ts";
 import type { HeldLane } from "./store-messages.ts";
+import { Turns } from "./turns.ts";
 
 /** What the engine tells of hooks, at once and before anything else is sent to them. */
 export interface EngineEvents {
@@ -50,18 +53,13 @@ export interface EngineOptions {
 const PER_HOOK = 5;
 /** Part of all slots that retries may take. */
 const RETRY_PART = 0.3;
-/** Time for beginning requests in one turn of the event loop, so that a storm of hooks delays nobody else: a few of them. */
-const TURN_MS = 0.5;
 /** 429 without a usable `Retry-After`: doubling with each in a row. */
 const THROTTLE_MS = 30_000;
 const THROTTLE_MAX_MS = 30 * 60_000;
 /** After a pause the hooks of an origin don't begin all at once. */
 const SPREAD_MS = 1000;
 
-/**
- * Sends what hooks have to send. Each flow that has something stands in its origin's ring, each origin in the engine's:
- * so every origin gets its turn, and within it every hook, however much others have to send.
- */
+/** Sends what hooks have to send, sees what comes of it, and what has to be done about it. */
 export class Engine implements FlowHost {
   readonly bus: Bus;
   readonly clock: Clock;
@@ -69,14 +67,11 @@ export class Engine implements FlowHost {
   readonly figures: HookFigures = new HookFigures();
   readonly #options: EngineOptions;
   readonly #origins = new Map<string, Origin>();
-  readonly #ring: Origin[] = [];
-  /** Flows with nothing but retries, of which there are enough under way. */
-  readonly #starved = new Set<HookFlow>();
+  readonly #turns: Turns;
   readonly #timer: RetryTimer;
   readonly #wallOffsetMs: number;
   #inFlight = 0;
   #retriesInFlight = 0;
-  #isPumping = false;
   #isStopped = false;
   #whenIdle: (() => void) | null = null;
 
@@ -87,6 +82,11 @@ export class Engine implements FlowHost {
     this.store = store;
     this.#options = options;
     this.#wallOffsetMs = clock.now() - clock.monotonic();
+    this.#turns = new Turns({
+      nowMs: () => this.nowMs(),
+      mayBegin: () => this.#inFlight < options.concurrency && !this.#isStopped && !store.isFailing,
+      begin: (flow, origin) => this.#begin(flow, origin),
+    });
     this.#timer = new RetryTimer({
       store,
       clock,
@@ -117,7 +117,7 @@ export class Engine implements FlowHost {
   start(): void {
     this.store.onDue = (dueAtMs) => {
       this.#timer.next(dueAtMs);
-      if (this.#ring.length > 0) this.#pumpSoon();
+      this.#turns.goOn();
     };
   }
 
@@ -158,11 +158,7 @@ export class Engine implements FlowHost {
   }
 
   ready(flow: HookFlow): void {
-    const { origin } = flow.hook;
-    if (flow.isQueued || origin === null) return;
-    flow.isQueued = true;
-    origin.flows.push(flow);
-    this.#enqueue(origin);
+    this.#turns.ready(flow);
   }
 
   firstWaitMs(hook: LiveHook): number {
@@ -230,49 +226,13 @@ export class Engine implements FlowHost {
     } else hook.flow.due(lane);
   }
 
-  #enqueue(origin: Origin): void {
-    if (origin.isQueued || origin.flows.length === 0 || !origin.hasRoom(this.nowMs())) return;
-    origin.isQueued = true;
-    this.#ring.push(origin);
-    this.#pumpSoon();
-  }
-
-  #pumpSoon(): void {
-    if (this.#isPumping || this.#isStopped) return;
-    this.#isPumping = true;
-    setImmediate(() => {
-      this.#isPumping = false;
-      this.#pump();
-    });
-  }
-
-  #pump(): void {
-    const { concurrency } = this.#options;
-    const endMs = performance.now() + TURN_MS;
-    while (this.#inFlight < concurrency && !this.#isStopped && !this.store.isFailing) {
-      const origin = this.#ring.shift();
-      if (origin === undefined) return;
-      origin.isQueued = false;
-      if (!origin.hasRoom(this.nowMs())) continue;
-      const flow = origin.flows.shift();
-      if (flow === undefined) continue;
-      flow.isQueued = false;
-      this.#begin(flow, origin);
-      this.#enqueue(origin);
-      if (performance.now() >= endMs) {
-        this.#pumpSoon();
-        return;
-      }
-    }
-  }
-
   #begin(flow: HookFlow, origin: Origin): void {
     if (flow.hook.record.status !== "active" || flow.hook.flow !== flow || flow.inFlight >= PER_HOOK) return;
     const mostRetries = Math.max(1, Math.floor(this.#options.concurrency * RETRY_PART));
     const mayRetry = this.#retriesInFlight < mostRetries && origin.hasRoomForRetry();
     const job = flow.take(mayRetry);
     if (job === null) {
-      if (flow.hasWork) this.#starved.add(flow);
+      if (flow.hasWork) this.#turns.starve(flow);
       return;
     }
     void this.#perform(job, false);
@@ -400,7 +360,7 @@ export class Engine implements FlowHost {
     const { origin } = hook;
     if (origin !== null) {
       origin.pause(untilMs);
-      this.clock.after(waitMs, () => this.#enqueue(origin));
+      this.clock.after(waitMs, () => this.#turns.enqueue(origin));
     }
     const dueAtMs = Math.round(untilMs + SPREAD_MS * this.clock.random());
     job.flow.hold(job, { attempts: job.attempts, step: job.step, dueAtMs });
@@ -443,26 +403,13 @@ export class Engine implements FlowHost {
     when: { readonly atMs: number; readonly durationMs: number },
   ): void {
     const { hook } = job.flow;
-    const { event } = job;
     hook.attempts += 1;
-    const isAnswered = answer.kind === "answered";
     this.store.note({
       kind: "attempt",
       hook: hook.id,
       slot: hook.attempts % KEPT_ATTEMPTS,
       number: hook.attempts,
-      attempt: {
-        eventId: event.id,
-        topic: event.topic,
-        cursor: event.cursor,
-        attempt: job.attempts + 1,
-        atMs: when.atMs,
-        durationMs: Math.round(when.durationMs * 100) / 100,
-        outcome: outcome.kind,
-        status: isAnswered ? answer.status : null,
-        error: isAnswered ? null : answer.error,
-        response: isAnswered && answer.text !== "" ? answer.text : null,
-      },
+      attempt: attemptOf(job, outcome, answer, when),
     });
   }
 
@@ -476,15 +423,12 @@ export class Engine implements FlowHost {
 
   #afterwards(flow: HookFlow, origin: Origin | null, isRetry: boolean): void {
     if (flow.hasWork && flow.isOpen) this.ready(flow);
-    if (isRetry) {
-      for (const starved of this.#starved) this.ready(starved);
-      this.#starved.clear();
-    }
+    if (isRetry) this.#turns.feed();
     if (origin !== null) {
-      this.#enqueue(origin);
+      this.#turns.enqueue(origin);
       if (origin.hooks === 0 && origin.inFlight === 0) this.#origins.delete(origin.key);
     }
-    if (this.#ring.length > 0) this.#pumpSoon();
+    this.#turns.goOn();
     if (this.#inFlight === 0 && this.#isStopped) this.#whenIdle?.();
   }
 

@@ -13,20 +13,8 @@ import {
 } from "@sluice/core";
 import type { HookStore } from "./hook-store.ts";
 import { keep, restore, type LiveHook } from "./live-hook.ts";
+import { isTopic, laneOf, type Held, type Job, type Lane } from "./lane.ts";
 import type { HeldLane } from "./store-messages.ts";
-
-/** An event that is to be sent, or is under way. */
-export interface Job {
-  readonly flow: HookFlow;
-  readonly lane: string;
-  readonly event: StoredEvent;
-  /** Requests that were made for it. */
-  readonly attempts: number;
-  /** Those of them that count in the schedule. */
-  readonly step: number;
-  /** Whether its lane is held; else it came from the log just now. */
-  readonly isHeld: boolean;
-}
 
 /** What a flow needs of the engine. */
 export interface FlowHost {
@@ -40,21 +28,6 @@ export interface FlowHost {
   /** The wait before the first attempt. */
   firstWaitMs(hook: LiveHook): number;
   gapTold(hook: LiveHook, gap: Gap): void;
-}
-
-/** Events in the order of the log that have been read and wait for one another. */
-interface Lane {
-  readonly key: string;
-  readonly queue: StoredEvent[];
-  isBusy: boolean;
-  isReady: boolean;
-}
-
-/** A lane whose head failed, or which reads on from the log until it has come up with the rest. */
-interface Held {
-  position: number;
-  /** Read from the log, behind the head. */
-  readonly queue: StoredEvent[];
 }
 
 /** Events that a hook holds in memory before it leaves the rest in the log. */
@@ -473,15 +446,4 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
   #resume(): void {
     if (this.#subscription?.isFull === true && this.#hasRoom(QUEUE_EVENTS / 2)) this.#subscription.resume();
   }
-}
-
-/** The key of an event's lane. A topic is never empty and holds no `#`. */
-function laneOf(hook: LiveHook, event: StoredEvent): string {
-  const { ordering } = hook.record;
-  if (ordering === "topic") return event.topic;
-  return ordering === "hook" ? "" : `#${event.position}`;
-}
-
-function isTopic(lane: string): boolean {
-  return lane !== "" && !lane.startsWith("#");
 }

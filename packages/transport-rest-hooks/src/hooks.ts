@@ -2,13 +2,12 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import { newEventId, parseCursor, SluiceError, StoredEvent, type Bus, type Clock, type Logger } from "@sluice/core";
 import { HttpFault } from "@sluice/http";
 import { signed } from "./delivery.ts";
-import type { Engine, EngineEvents } from "./engine.ts";
-import { askConsent } from "./handshake.ts";
+import type { Engine } from "./engine.ts";
+import { HookLife } from "./hook-life.ts";
 import type { HookRecord, HookStatus } from "./hook.ts";
 import type { HookStore } from "./hook-store.ts";
 import { LiveHook } from "./live-hook.ts";
 import { outcomeOf } from "./outcome.ts";
-import { probeWaitMs } from "./schedule.ts";
 import type { Answer, Sender } from "./sender.ts";
 import { newSecret, webhookId } from "./signer.ts";
 import type { Change, DeadLetter, HeldLane, NumberedAttempt } from "./store-messages.ts";
@@ -61,24 +60,13 @@ export interface TestResult {
   readonly response: string | null;
 }
 
-const SECOND = 1000;
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-const SWEEP_MS = SECOND;
-const PENDING_MS = DAY;
-const TOMBSTONE_MS = 30 * DAY;
-/** Without success for so long, and at least so many attempts, a hook that is failing is disabled. */
-const DISABLED_AFTER_MS = 5 * DAY;
-const DISABLED_AFTER_ATTEMPTS = 10;
-const HEALING_MS = DAY;
-const HEALING_PROBES = 30;
-const OVERLAP_MS = DAY;
-/** A failing hook with nothing to probe with is looked at again. */
-const NOTHING_TO_PROBE_MS = 30 * SECOND;
+/** How long an older secret signs beside a new one. */
+const OVERLAP_MS = 86_400_000;
 const MAX_SECRETS = 5;
 
 /** All hooks: made, changed and ended here, whatever the front door. Every change is durable when its promise resolves. */
-export class Hooks implements EngineEvents {
+export class Hooks {
+  readonly life: HookLife;
   readonly #options: HooksOptions;
   readonly #hooks = new Map<string, LiveHook>();
   /** Ids of those that are not gone, by owner, target, topics and types. */
@@ -86,15 +74,23 @@ export class Hooks implements EngineEvents {
   /** How many each owner has that are not gone. */
   readonly #owned = new Map<string, number>();
   #engine: Engine | null = null;
-  #stopSweeping: () => void = () => undefined;
 
   constructor(options: HooksOptions) {
     this.#options = options;
+    this.life = new HookLife({
+      ...options,
+      hooks: () => this.#hooks.values(),
+      onEnd: (record) => {
+        this.#byContent.delete(contentOf(record));
+        this.#count(record.owner, -1);
+      },
+      onForgotten: ({ id }) => this.#hooks.delete(id),
+    });
   }
 
   /** Reads the hooks from the store and begins to deliver. @throws {StoreOpenError} */
   async open(engine: Engine): Promise<void> {
-    const { store, bus, clock } = this.#options;
+    const { store, bus } = this.#options;
     this.#engine = engine;
     engine.hookOf = (id) => this.#hooks.get(id);
     const { epoch } = parseCursor(bus.cursor);
@@ -111,11 +107,11 @@ export class Hooks implements EngineEvents {
       else if (record.status !== "paused") hook.nextProbeAtMs = engine.nowMs();
     }
     engine.start();
-    this.#stopSweeping = clock.every(SWEEP_MS, () => this.#sweep());
+    this.life.start(engine);
   }
 
   close(): void {
-    this.#stopSweeping();
+    this.life.stop();
   }
 
   /** By status. */
@@ -203,10 +199,10 @@ export class Hooks implements EngineEvents {
     this.#byContent.set(contentOf(record), record.id);
     this.#running().place(hook, cursor, []);
     await this.#options.store.commit({ kind: "hook", record, cursor });
-    this.#tell(record, null);
+    this.life.tell(record, null);
     if (record.status === "active") this.#running().open(hook);
     else hook.nextProbeAtMs = this.#running().nowMs();
-    if (record.status === "pending") void this.#shake(hook);
+    if (record.status === "pending") void this.life.shake(hook);
     return { hook, isNew: true };
   }
 
@@ -231,25 +227,11 @@ export class Hooks implements EngineEvents {
       : next;
     // What is held stays held under the new conditions; what is under way for the old ones counts no more.
     engine.place(hook, cursor, flow?.held ?? []);
-    await this.#save(hook, { kind: "stop", hook: hook.id, isStopped: hook.record.status !== "active" });
+    await this.life.save(hook, { kind: "stop", hook: hook.id, isStopped: hook.record.status !== "active" });
     if (mustVerify) {
-      this.#tell(hook.record, before.status);
-      void this.#shake(hook);
+      this.life.tell(hook.record, before.status);
+      void this.life.shake(hook);
     } else if (wasOpen && hook.record.status === "active") engine.open(hook);
-  }
-
-  /** Ends a hook. `isByGateway`: the receiver is told with one `DELETE`. */
-  async end(hook: LiveHook, reason: string, isByGateway: boolean): Promise<void> {
-    const { record } = hook;
-    if (record.status === "gone") return;
-    const { url } = hook;
-    this.#byContent.delete(contentOf(record));
-    this.#count(record.owner, -1);
-    this.#running().remove(hook);
-    hook.nextProbeAtMs = null;
-    await this.#transition(hook, "gone", reason, { kind: "drop", hook: hook.id });
-    if (!isByGateway || !this.#options.hasReverseUnsubscribe) return;
-    void this.#options.sender.send({ url, method: "DELETE", headers: ["user-agent", "Sluice"], body: null });
   }
 
   /** @throws {SluiceError} `conflict` while it is pending */
@@ -257,21 +239,21 @@ export class Hooks implements EngineEvents {
     this.#notPending(hook);
     if (hook.record.status === "paused") return;
     hook.nextProbeAtMs = null;
-    await this.#leaveActive(hook, "paused", "by its owner");
+    await this.life.leaveActive(hook, "paused", "by its owner");
   }
 
   /** Goes on from the cursor or from now. @throws {SluiceError} `conflict` while it is pending */
   async resume(hook: LiveHook, from: "cursor" | "now"): Promise<void> {
     this.#notPending(hook);
     if (from === "now") await this.#moveTo(hook, this.#options.bus.cursor);
-    if (hook.record.status !== "active") await this.#activate(hook, "resumed");
+    if (hook.record.status !== "active") await this.life.activate(hook, "resumed");
   }
 
   /** The owner brings the secret that the target was sent. @throws {SluiceError} `forbidden` */
   async activate(hook: LiveHook, secret: string): Promise<void> {
     const isRight = hook.record.secrets.some(({ text }) => isSame(text, secret));
     if (!isRight) throw new SluiceError("forbidden", "That is not the hook's secret.", { field: "secret" });
-    if (hook.record.status === "pending") await this.#activate(hook, "verified");
+    if (hook.record.status === "pending") await this.life.activate(hook, "verified");
   }
 
   /** A new secret; the one before it signs too, for a day. */
@@ -283,7 +265,7 @@ export class Hooks implements EngineEvents {
       .map((secret) => ({ ...secret, expiresAtMs: secret.expiresAtMs ?? nowMs + OVERLAP_MS }));
     const secrets = [{ text, expiresAtMs: null }, ...older].slice(0, MAX_SECRETS);
     hook.record = { ...hook.record, secrets };
-    await this.#save(hook);
+    await this.life.save(hook);
     return text;
   }
 
@@ -311,7 +293,7 @@ export class Hooks implements EngineEvents {
     const startedMs = clock.monotonic();
     const answer = await sender.send({ url: hook.url, method: "POST", headers, body });
     const outcome = outcomeOf(answer, clock.now());
-    if (outcome.kind === "gone") this.gone(hook);
+    if (outcome.kind === "gone") this.life.gone(hook);
     return resultOf(answer, outcome.kind, clock.monotonic() - startedMs);
   }
 
@@ -357,58 +339,6 @@ export class Hooks implements EngineEvents {
     return this.#options.store.dead(hook.id);
   }
 
-  // What the engine tells.
-
-  gone(hook: LiveHook): void {
-    void this.end(hook, "the target answered 410", false).catch((error: unknown) => this.#failed(error));
-  }
-
-  failing(hook: LiveHook): void {
-    hook.nextProbeAtMs = this.#running().nowMs() + probeWaitMs(0);
-    void this.#leaveActive(hook, "failing", "too many attempts failed").catch((error: unknown) => this.#failed(error));
-  }
-
-  forbidden(hook: LiveHook): void {
-    if (hook.record.status === "gone" || hook.record.status === "disabled") return;
-    hook.nextProbeAtMs = this.#running().nowMs() + HEALING_MS;
-    void this.#leaveActive(hook, "disabled", "its target is not allowed").catch((error: unknown) =>
-      this.#failed(error),
-    );
-  }
-
-  probed(hook: LiveHook, isSuccess: boolean): void {
-    // Its owner may have paused it meanwhile.
-    if (hook.record.status !== "failing" && hook.record.status !== "disabled") return;
-    if (isSuccess) {
-      hook.nextProbeAtMs = null;
-      void this.#activate(hook, "a probe succeeded").catch((error: unknown) => this.#failed(error));
-      return;
-    }
-    const engine = this.#running();
-    const { clock } = this.#options;
-    const probes = hook.record.probes + 1;
-    hook.record = { ...hook.record, probes };
-    const { status, statusAtMs, failures } = hook.record;
-    const isHopeless =
-      status === "failing" && clock.now() - statusAtMs >= DISABLED_AFTER_MS && failures >= DISABLED_AFTER_ATTEMPTS;
-    if (isHopeless) {
-      hook.nextProbeAtMs = engine.nowMs() + HEALING_MS;
-      void this.#leaveActive(hook, "disabled", "no success for five days").catch((error: unknown) =>
-        this.#failed(error),
-      );
-      return;
-    }
-    if (status === "disabled") hook.nextProbeAtMs = probes < HEALING_PROBES ? engine.nowMs() + HEALING_MS : null;
-    else hook.nextProbeAtMs = engine.nowMs() + probeWaitMs(probes);
-    this.changed(hook);
-  }
-
-  changed(hook: LiveHook): void {
-    this.#options.store.note({ kind: "hook", record: hook.record, cursor: null });
-  }
-
-  // What is done inside.
-
   #running(): Engine {
     if (this.#engine === null) throw new Error("the hooks were asked before they were opened");
     return this.#engine;
@@ -442,119 +372,6 @@ export class Hooks implements EngineEvents {
     engine.place(hook, cursor, []);
     await this.#options.store.commit({ kind: "hook", record: hook.record, cursor }, { kind: "drop", hook: hook.id });
     if (hook.record.status === "active") engine.open(hook);
-  }
-
-  /** Nothing is begun for it any more; its cursor, and what it holds, stay. */
-  async #leaveActive(hook: LiveHook, status: HookStatus, reason: string): Promise<void> {
-    // The state first: what the flow lets go of is stored under it.
-    const stored = this.#transition(hook, status, reason, { kind: "stop", hook: hook.id, isStopped: true });
-    this.#running().close(hook);
-    await stored;
-  }
-
-  async #activate(hook: LiveHook, reason: string): Promise<void> {
-    hook.breaker.reset();
-    hook.nextProbeAtMs = null;
-    const stored = this.#transition(hook, "active", reason, { kind: "stop", hook: hook.id, isStopped: false });
-    this.#running().open(hook);
-    await stored;
-  }
-
-  async #transition(hook: LiveHook, status: HookStatus, reason: string, ...more: readonly Change[]): Promise<void> {
-    const before = hook.record.status;
-    hook.record = {
-      ...hook.record,
-      status,
-      reason,
-      statusAtMs: this.#options.clock.now(),
-      probes: 0,
-      ...(status === "gone" ? { secrets: [], gap: null } : {}),
-    };
-    await this.#save(hook, ...more);
-    this.#options.logger.info({ hook: hook.id, from: before, to: status, reason }, "a hook has changed its state");
-    this.#tell(hook.record, before);
-  }
-
-  #save(hook: LiveHook, ...more: readonly Change[]): Promise<void> {
-    return this.#options.store.commit({ kind: "hook", record: hook.record, cursor: null }, ...more);
-  }
-
-  /** An event on the gateway's own topic. */
-  #tell({ id, status, reason, statusAtMs }: HookRecord, previous: HookStatus | null): void {
-    const { bus, clock } = this.#options;
-    const draft = {
-      id: newEventId(clock),
-      topic: `$sys/hooks/${id}`,
-      type: `hook.${status}`,
-      time: new Date(statusAtMs).toISOString(),
-      data: JSON.stringify({ id, status, previous, reason }),
-      dataContentType: null,
-      receivedAtMs: clock.monotonic(),
-    };
-    bus.publish([draft]).catch((error: unknown) => this.#failed(error));
-  }
-
-  #failed(error: unknown): void {
-    if (error instanceof SluiceError && error.code === "draining") return;
-    this.#options.logger.error({ err: error }, "a hook's state could not be kept");
-  }
-
-  #sweep(): void {
-    const { clock, store } = this.#options;
-    const wallMs = clock.now();
-    const nowMs = this.#running().nowMs();
-    for (const hook of this.#hooks.values()) {
-      const { status, statusAtMs, expiresAtMs } = hook.record;
-      if (status === "gone") {
-        if (wallMs - statusAtMs < TOMBSTONE_MS) continue;
-        this.#hooks.delete(hook.id);
-        store.note({ kind: "forget", hook: hook.id });
-      } else if (expiresAtMs !== null && expiresAtMs <= wallMs) {
-        void this.end(hook, "its lease is over", true).catch((error: unknown) => this.#failed(error));
-      } else if (status === "pending" && wallMs - statusAtMs >= PENDING_MS) {
-        void this.end(hook, "its target was not verified in time", false).catch((error: unknown) =>
-          this.#failed(error),
-        );
-      } else if (hook.nextProbeAtMs !== null && hook.nextProbeAtMs <= nowMs && !hook.isProbing) {
-        hook.nextProbeAtMs = null;
-        if (status === "pending") void this.#shake(hook);
-        else if (status !== "active") void this.#probe(hook);
-      }
-    }
-  }
-
-  async #probe(hook: LiveHook): Promise<void> {
-    const engine = this.#running();
-    try {
-      if (await engine.probe(hook)) return;
-    } catch (error) {
-      this.#failed(error);
-    }
-    hook.nextProbeAtMs = engine.nowMs() + NOTHING_TO_PROBE_MS;
-  }
-
-  /** The handshake of a pending hook: once more after a while if the target could not be asked. */
-  async #shake(hook: LiveHook): Promise<void> {
-    if (hook.isProbing || hook.record.status !== "pending") return;
-    hook.isProbing = true;
-    hook.nextProbeAtMs = null;
-    const { target } = hook.record;
-    const { host } = new URL(hook.record.site);
-    const consent = await askConsent(hook, this.#options.sender, host).finally(() => {
-      hook.isProbing = false;
-    });
-    if (hook.record.status !== "pending" || hook.record.target !== target) return;
-    try {
-      if (consent === "given") await this.#activate(hook, "verified");
-      else if (consent === "gone") this.gone(hook);
-      else if (consent === "forbidden") await this.end(hook, "its target is not allowed", false);
-      else if (consent === "unreachable") {
-        hook.handshakes += 1;
-        hook.nextProbeAtMs = this.#running().nowMs() + probeWaitMs(hook.handshakes - 1);
-      }
-    } catch (error) {
-      this.#failed(error);
-    }
   }
 }
 

@@ -121,7 +121,7 @@ class RestHooksTransport implements RestHooks {
       concurrency,
       perOrigin,
       payloads: this.#payloads,
-      events: hooks,
+      events: hooks.life,
       prefix: this.#options.prefix,
     });
     this.#running = { context, store, sender, engine, hooks };
