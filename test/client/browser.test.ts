@@ -146,6 +146,23 @@ describe.skipIf(skipped !== null)(`in Chromium${skipped === null ? "" : ` (skipp
     expect(await gateway.connections("websocket")).toBe(1);
   }, 120_000);
 
+  test("a tab that is out of sight for long sleeps until it is seen again", async () => {
+    const gateway = await TestGateway.start(STORM_GATEWAY);
+    const page = await newPage();
+    open.push(gateway, page);
+    const topic = freshTopic("hidden");
+    await page.evaluate(shareNumbers, { url: gateway.url, topic, options: { shared: false, sleepAfterMs: 1 } });
+    const state = (): Promise<string> => page.evaluate(() => shown().state);
+    await until("open", async () => (await state()) === "open");
+    await page.evaluate(setHidden, true);
+    await until("asleep", async () => (await state()) === "asleep");
+    await gateway.untilConnections("websocket", 0);
+    await gateway.publisher.publish({ topic, data: 1 });
+    await page.evaluate(setHidden, false);
+    await until("one", () => page.evaluate(() => shown().numbers.length === 1));
+    expect(await state()).toBe("open");
+  });
+
   test("without a network it sleeps, and goes on where it was", async () => {
     const gateway = await TestGateway.start(STORM_GATEWAY);
     const page = await newPage();
@@ -229,4 +246,11 @@ function shareNumbers({ url, topic, options = {}, slow = false }: TabOrder): voi
   });
   sluice.on("gap", () => (own.gaps += 1));
   sluice.on("state", ({ state }) => (own.state = state));
+}
+
+/** Runs in the page: a headless browser has no tabs that are out of sight. */
+function setHidden(isHidden: boolean): void {
+  const { document } = globalThis as unknown as { readonly document: EventTarget };
+  Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
 }

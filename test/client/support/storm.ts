@@ -16,11 +16,11 @@ export const STORM_GATEWAY: Settings = {
 
 /** The client's patience in a run. */
 export const STORM_TIMING = {
-  connectMs: 2_000,
+  connectMs: 1_200,
   firstFrameMs: 700,
-  silenceMs: 2_500,
+  silenceMs: 2_200,
   pongMs: 700,
-  waitMs: 2_000,
+  waitMs: 1_000,
   pollMs: 50,
   climbMs: 700,
   shortMs: 250,
