@@ -223,7 +223,7 @@ export function connect<Data = unknown>(address: string | URL, options: ConnectO
     if (helm !== null && isAwake()) helm.check();
     else if (!isAwake() || state === "asleep" || state === "waiting") turn.abort();
   });
-  options.signal?.addEventListener("abort", () => end(null));
+  options.signal?.addEventListener("abort", () => end(null), { signal: life.signal });
   if (options.signal?.aborted === true) end(null);
   // Who connects can set up listeners before anything happens.
   void Promise.resolve().then(run);

@@ -183,7 +183,7 @@ export function joinGroup<Data>(
   };
   scene.addEventListener?.("pagehide", () => post({ kind: "bye", tab }), { signal });
   scene.addEventListener?.("pageshow", hello, { signal });
-  options.signal?.addEventListener("abort", () => end(null));
+  options.signal?.addEventListener("abort", () => end(null), { signal: life.signal });
   // Whoever gets the lock holds the connection until it is closed, or its tab is.
   const hold = async (): Promise<void> => {
     if (life.signal.aborted) return;
