@@ -69,43 +69,81 @@ describe.skipIf(skipped !== null)(`in Chromium${skipped === null ? "" : ` (skipp
     );
   });
 
-  test("ten tabs share one connection; each gets every event, also when the one that holds it is closed", async () => {
+  const shared = "ten tabs share one connection; each gets every event, also when the one that holds it is closed";
+  test.each(["websocket", "sse"] as const)(
+    `${shared}: %s`,
+    async (transport) => {
+      const gateway = await TestGateway.start(STORM_GATEWAY);
+      open.push(gateway);
+      const topic = freshTopic("tabs");
+      const tabs: Page[] = [];
+      for (let count = 0; count < 10; count += 1) {
+        const tab = await newPage();
+        tabs.push(tab);
+        await tab.evaluate(shareNumbers, { url: gateway.url, topic, options: { transport } });
+        await until(`tab ${count} is open`, () => tab.evaluate(() => shown().state === "open"));
+      }
+      expect(await gateway.connections(transport)).toBe(1);
+      const publish = (from: number, to: number): Promise<unknown> =>
+        gateway.publisher.publish(
+          ...Array.from({ length: to - from + 1 }, (_, index) => ({ topic, data: from + index })),
+        );
+      const has = (tab: Page, count: number): Promise<boolean> =>
+        tab.evaluate((wanted) => shown().numbers.length >= wanted, count);
+      await publish(1, 200);
+      for (const tab of tabs) await until("200 events in each tab", () => has(tab, 200));
+      // The first one has held the connection since before the others came.
+      const leader = tabs.shift() as Page;
+      const publishing = (async () => {
+        for (let from = 201; from <= 1200; from += 10) await publish(from, from + 9);
+      })();
+      await until("events are on their way", () => has(leader, 300));
+      await leader.close();
+      await publishing;
+      for (const tab of tabs) {
+        await until("1200 events in each tab", () => has(tab, 1200));
+        const { numbers, gaps } = await tab.evaluate(() => shown());
+        expect([faultIn(numbers, 1200), gaps]).toEqual([null, 0]);
+      }
+      await gateway.untilConnections(transport, 1);
+      for (const tab of tabs) await tab.close();
+      await gateway.untilConnections(transport, 0);
+    },
+    120_000,
+  );
+
+  test("tabs that share a connection through a hostile proxy: none lost, none doubled, in order", async () => {
+    const count = 2000;
+    const chance = new Chance(SEED);
     const gateway = await TestGateway.start(STORM_GATEWAY);
-    open.push(gateway);
+    const proxy = await HostileProxy.start(gateway.url, STORM, chance);
+    open.push(gateway, proxy);
     const topic = freshTopic("tabs");
     const tabs: Page[] = [];
-    for (let count = 0; count < 10; count += 1) {
+    const share = async (): Promise<void> => {
       const tab = await newPage();
       tabs.push(tab);
-      await tab.evaluate(shareNumbers, { url: gateway.url, topic });
-      await until(`tab ${count} is open`, () => tab.evaluate(() => shown().state === "open"));
-    }
-    expect(await gateway.connections("websocket")).toBe(1);
-    const publish = (from: number, to: number): Promise<unknown> =>
-      gateway.publisher.publish(
-        ...Array.from({ length: to - from + 1 }, (_, index) => ({ topic, data: from + index })),
-      );
-    const has = (tab: Page, count: number): Promise<boolean> =>
-      tab.evaluate((wanted) => shown().numbers.length >= wanted, count);
-    await publish(1, 200);
-    for (const tab of tabs) await until("200 events in each tab", () => has(tab, 200));
-    // The first one has held the connection since before the others came.
-    const leader = tabs.shift() as Page;
-    const publishing = (async () => {
-      for (let from = 201; from <= 1200; from += 10) await publish(from, from + 9);
-    })();
-    await until("events are on their way", () => has(leader, 300));
-    await leader.close();
+      open.push(tab);
+      const options = { after: "earliest", timing: STORM_TIMING };
+      await tab.evaluate(shareNumbers, { url: proxy.url, topic, options });
+    };
+    for (let tab = 0; tab < 4; tab += 1) await share();
+    const publishing = publishNumbers(gateway.publisher, topic, chance, count);
+    const has = (tab: Page, wanted: number): Promise<boolean> =>
+      tab.evaluate((least) => shown().numbers.length >= least, wanted);
+    await until("a third", () => has(tabs[1] as Page, count / 3), 60_000);
+    await tabs.shift()?.close();
+    await until("two thirds", () => has(tabs[1] as Page, (2 * count) / 3), 60_000);
+    proxy.cutAll();
+    // One that comes late has to read everything by itself.
+    await share();
     await publishing;
     for (const tab of tabs) {
-      await until("1200 events in each tab", () => has(tab, 1200));
+      await until(`${count} events`, () => has(tab, count), 60_000);
       const { numbers, gaps } = await tab.evaluate(() => shown());
-      expect([faultIn(numbers, 1200), gaps]).toEqual([null, 0]);
+      expect([faultIn(numbers, count), gaps]).toEqual([null, 0]);
     }
-    await gateway.untilConnections("websocket", 1);
-    for (const tab of tabs) await tab.close();
-    await gateway.untilConnections("websocket", 0);
-  }, 120_000);
+  }, 240_000);
 
   test("tabs with topics of their own share it too; each begins where it wants, and a slow one misses nothing", async () => {
     const gateway = await TestGateway.start(STORM_GATEWAY);
