@@ -4,7 +4,16 @@ import { TestGateway } from "../support/test-gateway.ts";
 import { freshTopic } from "../support/topics.ts";
 import { Chance } from "./support/chance.ts";
 import { HostileProxy } from "./support/hostile-proxy.ts";
-import { faultIn, phaseOf, publishNumbers, STORM, STORM_EVENTS, STORM_GATEWAY, STORM_TIMING } from "./support/storm.ts";
+import {
+  faultIn,
+  phaseOf,
+  publishNumbers,
+  STORM,
+  STORM_CLOCK,
+  STORM_EVENTS,
+  STORM_GATEWAY,
+  STORM_TIMING,
+} from "./support/storm.ts";
 
 const SEED = Number(process.env["STORM_SEED"] ?? 6);
 const TRANSPORTS: readonly ("auto" | TransportName)[] = ["auto", "websocket", "sse", "long-polling", "polling"];
@@ -23,7 +32,13 @@ describe("through a hostile proxy, in Node", () => {
       const proxy = await HostileProxy.start(gateway.url, STORM, chance);
       open.push(gateway, proxy);
       const topic = freshTopic("storm");
-      const sluice = connect<number>(proxy.url, { topics: topic, after: "earliest", transport, timing: STORM_TIMING });
+      const sluice = connect<number>(proxy.url, {
+        topics: topic,
+        after: "earliest",
+        transport,
+        timing: STORM_TIMING,
+        clock: STORM_CLOCK,
+      });
       open.push(sluice);
       const seen = new Set<TransportName>();
       sluice.on("transport", (change) => seen.add(change.transport));

@@ -1,3 +1,4 @@
+import type { Clock } from "@sluice/client";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Publisher } from "../../support/publisher.ts";
 import type { Settings } from "../../support/settings.ts";
@@ -25,6 +26,16 @@ export const STORM_TIMING = {
   climbMs: 700,
   shortMs: 250,
 } as const;
+
+/** The waits between attempts are a fifth of what they are else: so many failures would take minutes. */
+export const STORM_CLOCK: Clock = {
+  monotonic: () => performance.now(),
+  after(delayMs, task) {
+    const timer = setTimeout(task, Math.max(0, delayMs));
+    return () => clearTimeout(timer);
+  },
+  random: () => Math.random() / 5,
+};
 
 /** A bit of everything. */
 export const STORM: Temper = { pass: 3, cut: 6, stall: 1, buffer: 1, "bad-gateway": 1, refuse: 1, "no-upgrade": 2 };
