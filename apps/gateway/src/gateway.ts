@@ -12,7 +12,8 @@ import {
   type Transport,
 } from "@sluice/core";
 import type { RestHooks } from "@sluice/transport-rest-hooks";
-import { createHttpServer, publicApi, type HttpTransport } from "@sluice/http";
+import { createHttpServer, publicApi, Seats, type HttpTransport } from "@sluice/http";
+import type { XmppTransport } from "@sluice/transport-xmpp";
 import type { FastifyInstance } from "fastify";
 import type { Server } from "node:http";
 import { createAdminServer } from "./admin/admin-server.ts";
@@ -21,7 +22,7 @@ import { AppAccess } from "./app-access.ts";
 import type { Config } from "./config/config.ts";
 import { reloadable } from "./config/reload.ts";
 import { createHooks } from "./hooks.ts";
-import { listen } from "./listening.ts";
+import { explained, listen } from "./listening.ts";
 import { silentLogger } from "./logging/silent-logger.ts";
 import { GatewayMeter } from "./metrics/gateway-meter.ts";
 import { createRegistry, type GatewayRegistry } from "./metrics/gateway-registry.ts";
@@ -30,6 +31,7 @@ import { openLog } from "./open-log.ts";
 import { createTransports } from "./transports.ts";
 import { UnusedConnections } from "./unused-connections.ts";
 import { version } from "./version.ts";
+import { createXmpp } from "./xmpp.ts";
 
 /** What {@link startGateway} takes. */
 export interface GatewayOptions {
@@ -47,6 +49,8 @@ export interface Gateway {
   readonly adminUrl: string;
   readonly bus: Bus;
   readonly meter: GatewayMeter;
+  /** The TCP ports of XMPP, in the order `listen`, `direct_tls`; empty without. */
+  readonly xmppPorts: readonly number[];
   /**
    * Takes what may change while it runs from a checked configuration: keys, grants, resources, limits. Answers the keys
    * that differ and wait for a restart.
@@ -110,6 +114,9 @@ class RunningGateway implements Gateway {
   readonly #transports: readonly HttpTransport[];
   /** `null` where they are off. */
   readonly #hooks: RestHooks | null;
+  /** `null` where it is off. */
+  readonly #xmpp: XmppTransport | null;
+  readonly #seats: Seats = new Seats(() => this.#config.limits);
   readonly #registry: GatewayRegistry;
   readonly #servers: { public: FastifyInstance | null; admin: FastifyInstance | null } = { public: null, admin: null };
   #unused: UnusedConnections | null = null;
@@ -128,11 +135,17 @@ class RunningGateway implements Gateway {
     this.#config = config;
     this.#transports = createTransports(() => this.#config);
     this.#hooks = createHooks(config, () => ({ public: this.publicUrl, admin: this.adminUrl }));
-    this.meter = new GatewayMeter(this.#pushing().map(({ name }) => name));
-    this.bus = new Bus({ log, clock, meter: this.meter, logger, batchBytes: config.limits.batchBytes });
     this.#resources = new ResourceTable(config.resources);
     this.#appAccess = new AppAccess({ pathOf: (topic) => this.#resources.pathOf(topic), clock, logger });
     this.#access = createAccess({ ...rulesOf(config, this.#appAccess.sources(config)), clock, logger });
+    this.#xmpp = createXmpp(config, {
+      access: this.#access,
+      seats: this.#seats,
+      config: () => this.#config,
+      publicUrl: () => this.publicUrl,
+    });
+    this.meter = new GatewayMeter(this.#pushing().map(({ name }) => name));
+    this.bus = new Bus({ log, clock, meter: this.meter, logger, batchBytes: config.limits.batchBytes });
     this.#appProxy = this.#createAppProxy();
     log.tail((batch) => {
       this.meter.published += batch.length;
@@ -149,10 +162,18 @@ class RunningGateway implements Gateway {
     });
   }
 
+  get xmppPorts(): readonly number[] {
+    return this.#xmpp?.ports ?? [];
+  }
+
   async start(): Promise<void> {
     const { clock, logger } = this.#parts;
     const { bus, meter } = this;
-    for (const transport of this.#pushing()) await transport.start({ bus, clock, meter, logger });
+    for (const transport of this.#pushing()) {
+      // Of the transports XMPP alone has a listener of its own.
+      const starting = transport.start({ bus, clock, meter, logger });
+      await (transport === this.#xmpp ? explained(starting, "transports.xmpp.tcp") : starting);
+    }
     this.#servers.public = await this.#createPublicServer();
     this.#servers.admin = await this.#createAdminServer();
     // The admin listener first: who sees the public one open can trust the health checks too.
@@ -228,6 +249,8 @@ class RunningGateway implements Gateway {
         logger,
         limits: () => this.#config.limits,
         cors: () => this.#config.public.cors,
+        seats: this.#seats,
+        beside: async (scope) => this.#xmpp?.register(scope),
         ...(this.#appProxy && {
           resourceParameters: this.#appProxy.resourceParameters,
           takeSnapshot: this.#appProxy.takeSnapshot,
@@ -260,7 +283,7 @@ class RunningGateway implements Gateway {
 
   /** Everything by which events leave. */
   #pushing(): readonly Transport[] {
-    return this.#hooks === null ? this.#transports : [...this.#transports, this.#hooks];
+    return [...this.#transports, this.#hooks, this.#xmpp].filter((transport) => transport !== null);
   }
 
   async #createAdminServer(): Promise<FastifyInstance> {

@@ -27,12 +27,28 @@ export async function listen(server: FastifyInstance, { host, port }: Listen, ke
     // Fastify would open a second server for localhost, which knows nothing of a drain.
     await server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port, backlog: BACKLOG });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
-    throw new ListenError(`can't listen on ${origin(host, port)}: ${reason}, or set ${key}`, { cause: error });
+    throw new ListenError(`can't listen on ${origin(host, port)}: ${reasonOf(error)}, or set ${key}`, { cause: error });
   }
   const address = server.server.address() as AddressInfo;
   return `http://${origin(reachable(host), address.port)}`;
+}
+
+/**
+ * Waits for a listener that a transport opens itself.
+ * @param key of the configuration that says where, for the error
+ * @throws {ListenError}
+ */
+export async function explained(opening: Promise<void>, key: string): Promise<void> {
+  try {
+    await opening;
+  } catch (error) {
+    throw new ListenError(`can't listen as ${key} says: ${reasonOf(error)}, or set it`, { cause: error });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
 function origin(host: string, port: number): string {

@@ -84,7 +84,7 @@ describe("defaults", () => {
   test("hold where a file says nothing else", async () =>
     expect(configOf(await load(open))).toStrictEqual({ ...expected, access: { ...expected.access, public: ["**"] } }));
 
-  test("dev lets everybody read and hooks reach this machine, under file and environment", async () => {
+  test("dev lets everybody read, hooks reach this machine and XMPP clients in, under file and environment", async () => {
     const dev = configOf(await loadConfig({ env: {}, mode: "dev", directory: "/nowhere" }));
     expect(dev).toStrictEqual({
       ...expected,
@@ -99,6 +99,14 @@ describe("defaults", () => {
             { cidr: "127.0.0.0/8", ports: null },
             { cidr: "::1/128", ports: null },
           ],
+        },
+        xmpp: {
+          domain: "localhost",
+          tcp: { listen: { host: "127.0.0.1", port: 0 }, tls: null, directTls: null },
+          hasBosh: true,
+          hasWebsocket: true,
+          component: null,
+          accounts: [],
         },
       },
     });

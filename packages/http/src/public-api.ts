@@ -33,6 +33,8 @@ export interface PublicApiOptions {
   readonly cors: () => CorsRules;
   /** Shared with others that hold connections; else of its own. */
   readonly seats?: Seats;
+  /** Registers what shares CORS and the WebSocket server with these routes, once the transports have registered theirs. */
+  readonly beside?: (fastify: FastifyInstance) => Promise<void>;
   /**
    * Reads the requests that come to {@link resourceRoute}: those of the app's own URLs which the gateway answers. Without
    * it there is no such route.
@@ -57,6 +59,7 @@ export function publicApi(options: PublicApiOptions): FastifyPluginAsync {
     const { transports, access, meter, limits, cors, resourceParameters } = options;
     registerCors(fastify, cors);
     for (const transport of transports) await transport.register?.(fastify);
+    await options.beside?.(fastify);
     const seats = options.seats ?? new Seats(limits);
     const admission = new Admission({ transports, access, seats, meter, cors, takeSnapshot: options.takeSnapshot });
     const path = `${options.prefix}/events`;

@@ -10,6 +10,8 @@ export interface Channel {
   readonly declaration: string;
   /** Whether more has been written than the client has taken. */
   readonly isBacklogged: boolean;
+  /** Whether the channel itself knows what has arrived, and tells `Session.arrived`; then nobody needs to be asked. */
+  readonly isConfirming: boolean;
   /** Whether this is the start of a stream in the channel's own framing. */
   isOpening(root: XmlNode): boolean;
   /** Answers a stream's start. */
@@ -22,8 +24,8 @@ export interface Channel {
   startTls(): void;
   /** Stops or goes on reading. */
   pause(isPaused: boolean): void;
-  /** Ends the stream, then the connection. */
-  end(): void;
+  /** Ends the stream, then the connection; by an error, which has been written, or by the client's wish. */
+  end(condition: string | null): void;
   /** Ends the connection. */
   destroy(): void;
 }

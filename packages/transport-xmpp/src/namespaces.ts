@@ -5,6 +5,8 @@ export const NS = {
   streams: "urn:ietf:params:xml:ns:xmpp-streams",
   stanzas: "urn:ietf:params:xml:ns:xmpp-stanzas",
   framing: "urn:ietf:params:xml:ns:xmpp-framing",
+  httpbind: "http://jabber.org/protocol/httpbind",
+  xbosh: "urn:xmpp:xbosh",
   tls: "urn:ietf:params:xml:ns:xmpp-tls",
   sasl: "urn:ietf:params:xml:ns:xmpp-sasl",
   bind: "urn:ietf:params:xml:ns:xmpp-bind",

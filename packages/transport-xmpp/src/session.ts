@@ -234,7 +234,17 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
   closed(): void {
     this.#mayHibernate = false;
     this.#finish();
-    this.#channel.end();
+    this.#channel.end(null);
+  }
+
+  /** How much has been sent: what {@link arrived} takes. */
+  get sent(): number {
+    return this.#binding?.ledger.sent ?? 0;
+  }
+
+  /** The client is known to have the first so many stanzas. */
+  arrived(sent: number): void {
+    this.#binding?.ledger.acknowledge(sent);
   }
 
   /** There is room again. */
@@ -263,7 +273,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     );
     this.#mayHibernate &&= condition === "connection-timeout" || condition === "system-shutdown";
     this.#finish();
-    this.#channel.end();
+    this.#channel.end(condition);
   }
 
   /** Cuts the connection. */
@@ -276,7 +286,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     else this.#unanswered += 1;
     this.#hasHeard = false;
     if (this.#unanswered >= MAX_UNANSWERED) return this.end("connection-timeout");
-    if (this.#unanswered > 0) this.#ask();
+    if (this.#unanswered > 0 && !this.#channel.isConfirming) this.#ask();
   }
 
   // The rest is the session's own.
@@ -298,7 +308,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
       features.push(
         createElement("bind", { xmlns: NS.bind }),
         createElement("session", { xmlns: NS.session }, createElement("optional")),
-        createElement("sm", { xmlns: NS.sm }),
+        ...(this.#channel.isConfirming ? [] : [createElement("sm", { xmlns: NS.sm })]),
       );
     }
     return createElement("stream:features", { "xmlns:stream": NS.stream }, ...features);
@@ -418,7 +428,8 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     this.#cancelLogin = null;
     this.#binding = binding;
     sessions.bound(this, binding.bare);
-    wheel.add(this, idleMs);
+    // A channel that confirms has an end of its own for those who are silent.
+    if (!this.#channel.isConfirming) wheel.add(this, idleMs);
     if (this.#identity?.isWatched !== true) return;
     const filters = (): readonly Filter[] => [...binding.readers.values()].map(({ filter }) => filter);
     this.#guard = access.guard(this.principal, filters, (reason) => this.close(reason));
@@ -490,6 +501,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
 
   #manage(node: XmlNode): void | Promise<void> {
     const binding = this.#binding;
+    if (this.#channel.isConfirming) return this.#put(StreamManagement.failed("feature-not-implemented"));
     if (node.name === "resume") return this.#resume(node);
     if (binding === null) return this.#put(StreamManagement.failed("unexpected-request"));
     if (node.name === "enable") {
@@ -559,7 +571,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
   /** Sees to it that the client will be asked how far it has got. */
   #oweAnswer(): void {
     const { ledger } = this.#bound;
-    if (this.#askedAt !== null || this.#isEnded) return;
+    if (this.#askedAt !== null || this.#isEnded || this.#channel.isConfirming) return;
     if (ledger.sent - this.#answeredAt >= ASK_AFTER) this.#ask();
     else this.#cancelAsk ??= this.shared.clock.after(ASK_AFTER_MS, () => this.#ask());
   }

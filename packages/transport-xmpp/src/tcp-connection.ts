@@ -23,6 +23,7 @@ export interface TcpSecurity {
 
 /** One client by TCP (RFC 6120 §3–5): a stream of XML, and TLS within the connection. */
 export class TcpConnection implements Channel, XmlHandler {
+  readonly isConfirming = false;
   readonly declaration = "";
   readonly #shared: Shared;
   readonly #security: TcpSecurity;

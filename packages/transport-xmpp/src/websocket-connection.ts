@@ -23,6 +23,7 @@ const WHOLE_TEXT = 0x81;
 export class WebSocketConnection implements Channel, XmlHandler {
   readonly isSecure: boolean;
   readonly needsTls = false;
+  readonly isConfirming = false;
   readonly declaration: string = ` xmlns="${NS.client}"`;
   readonly #shared: Shared;
   readonly #ws: WebSocket;

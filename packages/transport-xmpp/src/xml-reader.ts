@@ -124,8 +124,9 @@ export class XmlReader {
     if (this.#isDead) return;
     this.#measure();
     const attributes = new Map<string, string>();
-    for (const [name, { value, prefix, uri }] of Object.entries(tag.attributes)) {
-      if (prefix !== "xmlns" && name !== "xmlns" && (uri === "" || prefix === "xml")) attributes.set(name, value);
+    for (const [name, { value, prefix, local, uri }] of Object.entries(tag.attributes)) {
+      if (prefix === "xmlns" || name === "xmlns") continue;
+      attributes.set(uri === "" || prefix === "xml" ? name : `${uri} ${local}`, value);
     }
     const node = new XmlNode(tag.local, tag.uri, attributes);
     const parent = this.#open.at(-1);

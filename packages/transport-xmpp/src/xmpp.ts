@@ -9,6 +9,7 @@ import {
 } from "@sluice/core";
 import type { Seats } from "@sluice/http";
 import type { FastifyInstance } from "fastify";
+import { registerBosh } from "./bosh-route.ts";
 import { ItemCodecs } from "./item-codec.ts";
 import { Login, type XmppAccount } from "./login.ts";
 import { PubSubService } from "./pubsub.ts";
@@ -27,6 +28,8 @@ export interface XmppOptions {
   readonly tcp: XmppTcpOptions | null;
   /** Path of the WebSocket, to be registered by {@link XmppTransport.register}; `null`: not by WebSocket. */
   readonly websocketPath: string | null;
+  /** Paths of BOSH; none: it is off. */
+  readonly boshPaths: readonly string[];
   readonly accounts: readonly XmppAccount[];
   readonly access: Access;
   /** Filters that everybody may read: with any, ANONYMOUS is offered. Asked for anew each time. */
@@ -46,7 +49,7 @@ export interface XmppOptions {
 
 /** The transport, and what the gateway has to know of it beside. */
 export interface XmppTransport extends Transport {
-  /** Registers the WebSocket, if it is on. To be called in the scope of the other transports. */
+  /** Registers WebSocket and BOSH, as far as they are on. To be called in the scope of the other transports. */
   register(fastify: FastifyInstance): Promise<void>;
   /** The TCP ports, in the order `listen`, `directTls`; empty before the start. */
   readonly ports: readonly number[];
@@ -78,7 +81,8 @@ class Xmpp implements XmppTransport {
   }
 
   async register(fastify: FastifyInstance): Promise<void> {
-    const { websocketPath, seats } = this.#options;
+    const { websocketPath, boshPaths, seats } = this.#options;
+    if (boshPaths.length > 0) await registerBosh(fastify, { paths: boshPaths, seats, shared: () => this.#shared });
     if (websocketPath === null) return;
     await registerWebSocket(fastify, { path: websocketPath, seats, shared: () => this.#shared });
     // Node's server waits for upgraded sockets too before it has closed.

@@ -22,7 +22,7 @@ export const dev: Command = {
   run: (given, io) => runGateway(given, io, { mode: "dev", greeting }),
 };
 
-function greeting({ publicUrl, adminUrl }: Gateway, { public: front, transports }: Config): string {
+function greeting({ publicUrl, adminUrl, xmppPorts }: Gateway, { public: front, transports }: Config): string {
   const url = `${publicUrl}${front.prefix}/events?topic=hello`;
   const lines: readonly (readonly [string, string] | false)[] = [
     transports.polling !== false && ["polling", `curl '${url}&after=earliest'`],
@@ -31,6 +31,14 @@ function greeting({ publicUrl, adminUrl }: Gateway, { public: front, transports 
     transports.websocket !== false && [
       "websocket",
       `sluice watch hello --transport websocket --url ${publicUrl}${front.prefix}`,
+    ],
+    transports.xmpp !== false && [
+      "xmpp",
+      `any client: ANONYMOUS at ${transports.xmpp.domain}, node hello of pubsub.${transports.xmpp.domain}; by ` +
+        [
+          ...xmppPorts.slice(0, 1).map((port) => `127.0.0.1:${port}`),
+          `${publicUrl.replace("http", "ws")}${front.prefix}/xmpp`,
+        ].join(" or "),
     ],
     ["publish", `curl -d '{"topic":"hello","data":"world"}' -H 'Content-Type: application/json' ${adminUrl}/events`],
   ];

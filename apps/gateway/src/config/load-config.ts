@@ -38,7 +38,12 @@ export type LoadResult =
 /** What `dev` sets under everything else. */
 export const devDefaults: Readonly<Record<string, unknown>> = deepFreeze({
   access: { public: ["**"] },
-  transports: { comet: true, "rest-hooks": { http: true, allow: [{ cidr: "127.0.0.0/8" }, { cidr: "::1" }] } },
+  transports: {
+    comet: true,
+    "rest-hooks": { http: true, allow: [{ cidr: "127.0.0.0/8" }, { cidr: "::1" }] },
+    // Any free port, so that several can be tried out side by side.
+    xmpp: { tcp: { listen: "127.0.0.1:0" } },
+  },
 });
 
 /** The configuration where nothing is set. `serve` wants a source of grants beside it. */

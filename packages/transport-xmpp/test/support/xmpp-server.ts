@@ -74,6 +74,7 @@ export class XmppServer {
           ? { listen, tls: { cert: CERTIFICATE, key: KEY }, directTls: listen }
           : { listen, tls: null, directTls: null },
       websocketPath: "/realtime/xmpp",
+      boshPaths: ["/realtime/http-bind", "/http-bind"],
       accounts: options.accounts ?? [],
       access: this.access,
       publicFilters: () => publicFilters,
