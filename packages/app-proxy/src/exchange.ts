@@ -102,12 +102,14 @@ export class Exchange {
   #timeUp(): void {
     const body = this.#body as RequestBody;
     const idleMs = this.#context.clock.monotonic() - body.progressAtMs;
-    const limitMs = body.isClientsTurn ? CLIENT_IDLE_MS : this.#context.app.options.timeoutMs;
-    if (idleMs < limitMs) return this.#watch(limitMs - idleMs);
+    const { timeoutMs } = this.#context.app.options;
+    const limitMs = body.isClientsTurn ? CLIENT_IDLE_MS : timeoutMs;
+    // It may be the app's turn at any moment.
+    if (idleMs < limitMs) return this.#watch(Math.min(limitMs - idleMs, timeoutMs));
     if (body.isClientsTurn) {
       return this.#refuse(new SluiceError("request-timeout", "The rest of the request did not arrive in time."));
     }
-    const detail = `The app did not answer within ${this.#context.app.options.timeoutMs / 1000} seconds.`;
+    const detail = `The app did not answer within ${timeoutMs / 1000} seconds.`;
     if (this.#escort?.outlivesClient !== true) return this.#refuse(new SluiceError("app-timed-out", detail));
     this.#tell(new SluiceError("app-timed-out", detail));
     this.#isLate = true;

@@ -106,6 +106,16 @@ describe("the app", () => {
     expect(await raw.untilClosed()).toMatch(/^HTTP\/1\.1 200 [\s\S]*ok$/);
   });
 
+  test("hangs when a slow upload is through: 504 as soon as without one", async () => {
+    const { front } = await startRaw({ app: { timeoutMs: 100 } });
+    const raw = await RawSocket.open(front.port);
+    raw.send(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n${END}a`);
+    // By then the time of the first has been looked at too: it was the client's turn.
+    expect(await exchange(front.port, `${GET}${END}`)).toMatch(/^HTTP\/1\.1 504 /);
+    raw.send("b");
+    expect(await raw.untilClosed()).toMatch(/^HTTP\/1\.1 504 [\s\S]*"code":"app-timed-out"/);
+  });
+
   test("takes nothing of a body: 504", async () => {
     const { app, front } = await startRaw({ app: { timeoutMs: 100 } });
     const raw = await RawSocket.open(front.port);
