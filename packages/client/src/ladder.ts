@@ -105,6 +105,8 @@ export function newLadder(
     fell(how, nowMs) {
       const stoodMs = openedAtMs === null ? null : nowMs - openedAtMs;
       openedAtMs = null;
+      // What has stood so long has earned it that the next climb is tried as soon as the first was.
+      if (at === 0 && stoodMs !== null && stoodMs >= climbMs) climbFactor = 1;
       if (how === "off") {
         rungs.splice(at, 1);
         if (at < rungs.length) return true;
@@ -122,8 +124,6 @@ export function newLadder(
         down();
         home = at;
       }
-      // What has stood so long has earned it that the next climb is tried as soon as the first was.
-      if (at === 0 && stoodMs >= climbMs) climbFactor = 1;
       return false;
     },
     released() {
