@@ -43,7 +43,12 @@ describe("WebSocket: publish, auth, ping", () => {
         { topic: "closed/other", data: 2 },
       ],
     });
-    expect(await reader.op("error", 1)).toMatchObject({ code: "forbidden", detail: expect.any(String) });
+    expect(await reader.op("error", 1)).toMatchObject({
+      code: "forbidden",
+      detail: expect.any(String),
+      index: 1,
+      field: "topic",
+    });
     reader.send({
       op: "publish",
       ref: 2,

@@ -1,5 +1,7 @@
 import type { CloseReason } from "./close-reason.ts";
-import { covers, type Filter } from "./topic.ts";
+import { SluiceError } from "./errors.ts";
+import type { EventDraft } from "./event.ts";
+import { covers, parseFilter, type Filter } from "./topic.ts";
 
 /** What somebody may do with topics. */
 export type Action = "read" | "publish" | "hooks";
@@ -74,4 +76,27 @@ export interface Access {
 export function isGranted(grants: readonly Filter[], asked: Filter): boolean {
   for (const grant of grants) if (covers(grant, asked)) return true;
   return false;
+}
+
+/**
+ * Lets a publication pass, or throws.
+ * @param check asked once for each topic
+ * @throws {SluiceError} what `check` throws; `forbidden` names the field and, in a batch, the first event that it is about
+ */
+export async function checkPublication(
+  drafts: readonly Pick<EventDraft, "topic">[],
+  check: (topics: readonly Filter[]) => Promise<void>,
+): Promise<void> {
+  const seen = new Set<string>();
+  for (const [index, { topic }] of drafts.entries()) {
+    if (seen.has(topic)) continue;
+    seen.add(topic);
+    try {
+      await check([parseFilter(topic)]);
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== "forbidden") throw error;
+      const place = drafts.length > 1 ? index : undefined;
+      throw new SluiceError(error.code, error.message, { index: place, field: "topic", cause: error.cause });
+    }
+  }
 }

@@ -1,12 +1,4 @@
-import {
-  parseFilter,
-  type Appended,
-  type Bus,
-  type Clock,
-  type EventDraft,
-  type Filter,
-  type Meter,
-} from "@sluice/core";
+import { checkPublication, type Appended, type Bus, type Clock, type Filter, type Meter } from "@sluice/core";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import type { HttpLimits } from "./limits.ts";
 import { toFault } from "./problem.ts";
@@ -64,17 +56,13 @@ async function publish(
   const format: PublishFormat = formatOf(request.headers);
   const body = await readBody(request.raw, publishBodyBytes);
   const drafts = format(body, { eventBytes, clock: options.clock });
-  await check?.(topicsOf(drafts));
+  if (check !== undefined) await checkPublication(drafts, check);
   const appended = await options.bus.publish(drafts);
   const isAllKnown = appended.every(({ isDuplicate }) => isDuplicate);
   return reply
     .code(isAllKnown ? 200 : 201)
     .header("content-type", "application/json")
     .send(Buffer.from(receipt(appended, options.bus)));
-}
-
-function topicsOf(drafts: readonly EventDraft[]): readonly Filter[] {
-  return [...new Set(drafts.map(({ topic }) => topic))].map((topic) => parseFilter(topic));
 }
 
 /** What the publisher is told: id and cursor of each event, in order. */

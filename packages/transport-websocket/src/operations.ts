@@ -1,8 +1,8 @@
 import {
+  checkPublication,
   draftsOf,
   elementTexts,
   gapJson,
-  parseFilter,
   SluiceError,
   type Appended,
   type Gap,
@@ -78,8 +78,7 @@ async function publish(peer: Peer, message: ClientMessage): Promise<void> {
   const { bus, clock, limits } = peer.shared;
   const { text, parsed } = readEvents(message);
   const drafts = draftsOf(elementTexts(text), parsed, { eventBytes: limits().eventBytes, clock });
-  const topics = new Set(drafts.map(({ topic }) => topic));
-  await peer.access.check(peer.principal, "publish", [...topics].map(parseFilter));
+  await checkPublication(drafts, (topics) => peer.access.check(peer.principal, "publish", topics));
   // A client that has closed the connection meanwhile may rely on what it sent before; one that was sent away may not.
   if (peer.isDismissed) return;
   const appended = await bus.publish(drafts);
