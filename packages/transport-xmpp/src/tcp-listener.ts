@@ -23,7 +23,8 @@ export class TcpListener {
   readonly #options: XmppTcpOptions;
   readonly #seats: Seats;
   readonly #servers: Server[] = [];
-  readonly #raw = new Set<Socket>();
+  /** Connections whose TLS handshake is not over, by the client's address. */
+  readonly #handshaking = new Map<string, Socket>();
 
   constructor(options: XmppTcpOptions, seats: Seats) {
     this.#options = options;
@@ -45,8 +46,9 @@ export class TcpListener {
     const secured = createTlsServer({ cert: tls.cert, key: tls.key, handshakeTimeout: HANDSHAKE_MS });
     secured.on("secureConnection", (socket) => this.#connected(shared, socket, context, true));
     secured.on("connection", (socket: Socket) => {
-      this.#raw.add(socket);
-      socket.once("close", () => this.#raw.delete(socket));
+      const key = addressOf(socket);
+      this.#handshaking.set(key, socket);
+      socket.once("close", () => this.#handshaking.delete(key));
     });
     secured.on("tlsClientError", (_error, socket) => socket.destroy());
     await this.#listen(secured, directTls);
@@ -55,7 +57,7 @@ export class TcpListener {
   /** Takes no more connections. Those that never got as far as a stream are cut. */
   close(): void {
     for (const server of this.#servers) server.close();
-    for (const socket of this.#raw) socket.destroy();
+    for (const socket of this.#handshaking.values()) socket.destroy();
   }
 
   #connected(shared: Shared, socket: Socket, context: SecureContext | null, isDirect: boolean): void {
@@ -64,7 +66,7 @@ export class TcpListener {
       const seat = this.#seats.take(socket.remoteAddress ?? "");
       TcpConnection.serve(shared, socket, { context, isDirect }, seat);
       // From here on it is the session's to end.
-      if (isDirect) this.#raw.delete(socket);
+      if (isDirect) this.#handshaking.delete(addressOf(socket));
     } catch {
       shared.meter.refused("xmpp", "too-many-connections");
       socket.destroy();
@@ -83,4 +85,8 @@ export class TcpListener {
       });
     });
   }
+}
+
+function addressOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
