@@ -274,6 +274,7 @@ class RunningGateway implements Gateway {
       rules: () => this.#resources,
       eventBytes: () => this.#config.limits.eventBytes,
       onProxied: (socket) => this.#unused?.used(socket),
+      seats: this.#seats,
       bus,
       meter,
       logger,

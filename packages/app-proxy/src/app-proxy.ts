@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { systemClock, type Bus, type Clock, type CloseReason, type Logger, type Meter } from "@sluice/core";
-import { toFault, type ReadParameters, type TakeSnapshot } from "@sluice/http";
+import { toFault, type ReadParameters, type Seats, type TakeSnapshot } from "@sluice/http";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { App, type AppOptions } from "./app.ts";
@@ -37,6 +37,8 @@ export interface AppProxyOptions {
   readonly eventBytes: () => number;
   /** Told of the connection of each request that does not go to the gateway's own routes. */
   readonly onProxied?: (socket: Socket) => void;
+  /** Shared with `publicApi`: a tunnel takes a seat as a reader does. Without it there may be any number. */
+  readonly seats?: Seats;
   readonly bus: Bus;
   readonly meter: Meter;
   readonly logger: Logger;
@@ -211,8 +213,9 @@ class GatewayInFront implements AppProxy {
         this.#door?.upgradeToGateway(request, socket, head);
         return;
       }
+      const seat = this.#options.seats?.take(this.#forwarding.peers.clientOf(request)) ?? null;
       const tunnel = new Tunnel(this.#exchanges, { request, socket, head }, this.#tunnels.left);
-      this.#tunnels.add(tunnel);
+      this.#tunnels.add(tunnel, seat);
       tunnel.start(target.text, requestHeaders(request, target, this.#forwarding));
     } catch (error) {
       this.#refuse(request, responseOn(request, socket), error);

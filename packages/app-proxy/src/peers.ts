@@ -1,4 +1,6 @@
-import { BlockList, isIPv6 } from "node:net";
+import type { IncomingMessage } from "node:http";
+import { BlockList, isIP, isIPv6 } from "node:net";
+import { valuesOf } from "./header-list.ts";
 
 const MAPPED = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i;
 
@@ -19,7 +21,15 @@ export class Peers {
   }
 
   isTrusted(address: string): boolean {
-    return !this.#isEmpty && this.#trusted.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+    return !this.#isEmpty && isIP(address) > 0 && this.#trusted.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+  }
+
+  /** Whose request it is: the address of the last in its row that is no proxy of ours, as Fastify's `request.ip`. */
+  clientOf({ socket, rawHeaders }: IncomingMessage): string {
+    const told = this.#isEmpty ? "" : valuesOf(rawHeaders, "x-forwarded-for").join(",");
+    const hops = told.split(",").map((address) => address.trim());
+    const row = [socket.remoteAddress ?? "unknown", ...hops.toReversed()].filter((address) => address !== "");
+    return row.find((address) => !this.isTrusted(plainAddress(address))) ?? (row.at(-1) as string);
   }
 }
 

@@ -26,10 +26,15 @@ const SWITCH =
   "HTTP/1.1 101 Come In\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n";
 
 /** A tunnel whose both ends are the test's. */
-async function open(app: RawApp, front: Front, early = ""): Promise<{ client: RawSocket; behind: RawSocket }> {
+async function open(
+  app: RawApp,
+  front: Front,
+  early = "",
+  ask = ASK,
+): Promise<{ client: RawSocket; behind: RawSocket }> {
   const client = await RawSocket.open(front.port);
   const count = app.connections.length;
-  client.send(ASK + early);
+  client.send(ask + early);
   const behind = await app.connection(count);
   await behind.untilReceived("\r\n\r\n");
   behind.send(SWITCH);
@@ -183,6 +188,37 @@ describe("an upgrade that comes to nothing", () => {
     client.socket.destroy();
     await behind.untilClosed();
     await until("no tunnel", () => front.proxy.tunnels === 0);
+  });
+});
+
+describe("the limit of connections from one address", () => {
+  async function refused(front: Front, ask: string): Promise<string> {
+    const client = await RawSocket.open(front.port);
+    client.send(ask);
+    return client.untilClosed();
+  }
+
+  test("counts tunnels, until they end, and readers with them", async () => {
+    const { app, front } = await startRaw({ connectionsPerIp: 1 });
+    const first = await open(app, front);
+    expect(await refused(front, ASK)).toMatch(/^HTTP\/1\.1 429 [\s\S]*retry-after: [\s\S]*"too-many-connections"/i);
+    expect((await fetch(`${front.url}/realtime/events?topic=a&transport=sse`)).status).toBe(429);
+    expect(front.refused).toContain("app-proxy:too-many-connections");
+    first.client.socket.end();
+    first.behind.socket.end();
+    await until("no tunnel", () => front.proxy.tunnels === 0);
+    await open(app, front);
+  });
+
+  test("goes by the client that a trusted proxy names", async () => {
+    const { app, front } = await startRaw({ connectionsPerIp: 1, trustProxy: ["127.0.0.1", "10.0.0.0/8"] });
+    const by = (addresses: string): string => ASK.replace("Cookie", `X-Forwarded-For: ${addresses}\r\nCookie`);
+    await open(app, front, "", by("6.6.6.6, 192.0.2.1, 10.0.0.7"));
+    await open(app, front, "", by("192.0.2.2"));
+    expect(await refused(front, by("7.7.7.7, 192.0.2.1"))).toMatch(/^HTTP\/1\.1 429 /);
+    expect(await refused(front, by("192.0.2.2,10.0.0.7,"))).toMatch(/^HTTP\/1\.1 429 /);
+    await open(app, front, "", by("nonsense"));
+    expect(front.proxy.tunnels).toBe(3);
   });
 });
 

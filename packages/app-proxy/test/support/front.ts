@@ -11,7 +11,7 @@ import {
   type EventLog,
   type StoredEvent,
 } from "@sluice/core";
-import { createHttpServer, publicApi, type HttpLimits } from "@sluice/http";
+import { createHttpServer, publicApi, Seats, type HttpLimits } from "@sluice/http";
 import { longPolling } from "@sluice/transport-long-polling";
 import { polling } from "@sluice/transport-polling";
 import { sse } from "@sluice/transport-sse";
@@ -50,6 +50,7 @@ export interface FrontOptions {
   readonly rules?: readonly (Partial<ResourceRule> & { readonly path: string })[];
   readonly trustProxy?: readonly string[];
   readonly eventBytes?: number;
+  readonly connectionsPerIp?: number;
   readonly access?: Access;
   readonly log?: EventLog;
   readonly headerBytes?: number;
@@ -95,13 +96,16 @@ export class Front {
     const logger = { debug: () => undefined, info: () => undefined, warn, error: warn };
     this.bus = new Bus({ log: options.log ?? memoryLog(), meter, logger });
     const bus = this.bus;
-    const limits = (): HttpLimits => ({ ...LIMITS, eventBytes: options.eventBytes ?? LIMITS.eventBytes });
+    const { eventBytes = LIMITS.eventBytes, connectionsPerIp = LIMITS.connectionsPerIp } = options;
+    const limits = (): HttpLimits => ({ ...LIMITS, eventBytes, connectionsPerIp });
+    const seats = new Seats(limits);
     this.proxy = createAppProxy({
       app: { url: options.url, timeoutMs: 30_000, host: "keep", ...options.app },
       prefix: "/realtime",
       trustProxy: options.trustProxy ?? [],
       rules: () => this.table,
       eventBytes: () => limits().eventBytes,
+      seats,
       bus,
       meter,
       logger,
@@ -132,6 +136,7 @@ export class Front {
           logger,
           limits,
           cors: () => ({ origins: [], hasCredentials: false }),
+          seats,
           resourceParameters: this.proxy.resourceParameters,
           takeSnapshot: this.proxy.takeSnapshot,
         }),
