@@ -10,7 +10,7 @@ export const MAX_EVENTS_PER_PUBLICATION = 1000;
 
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const TYPE = /^[A-Za-z0-9._-]{1,128}$/;
-const TIME = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
+const TIME = /^(\d{4})-(\d{2})-(\d{2})[Tt]([01]\d|2[0-3]):(\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
 const MEDIA_TYPE = /^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[^"\\\r\n]*"))*$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const MEMBERS = new Set(["topic", "data", "type", "id", "time", "data_base64", "datacontenttype"]);
@@ -188,7 +188,10 @@ function utc(value: unknown): string {
   if (parts === null || Number.isNaN(atMs) || !isCalendarDay(parts)) {
     throw invalid("time", "time must be RFC 3339, for instance 2026-01-31T12:00:00Z");
   }
-  return text.endsWith("Z") ? text : new Date(atMs).toISOString();
+  const inUtc = text.endsWith("Z") ? text : new Date(atMs).toISOString();
+  // An offset can lead out of the years that RFC 3339 can write.
+  if (!TIME.test(inUtc)) throw invalid("time", "time must be in the years 0000 to 9999");
+  return inUtc;
 }
 
 function isCalendarDay(parts: RegExpExecArray): boolean {
