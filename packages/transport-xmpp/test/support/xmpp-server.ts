@@ -127,6 +127,10 @@ export class XmppServer {
     return `ws://127.0.0.1:${(this.#fastify.server.address() as AddressInfo).port}/realtime/xmpp`;
   }
 
+  get boshUrl(): string {
+    return this.websocketUrl.replace("ws", "http").replace("/realtime/xmpp", "/http-bind");
+  }
+
   /** Publishes events with these data, in order. */
   async publish(topic: string, ...data: readonly unknown[]): Promise<void> {
     const drafts = data.map((one) => toDraft({ topic, dataText: JSON.stringify(one) }, { eventBytes: 2 ** 24 }));
