@@ -106,10 +106,21 @@ function closeAfter(response: ServerResponse, socket: Socket): void {
 
 /** What can be said of a request before anybody looks at its body. */
 function faultOf(request: FastifyRequest): SluiceError | undefined {
-  if (request.raw.httpVersion === "1.1" && request.headers.host === undefined) {
+  const hosts = hostsIn(request.raw.rawHeaders);
+  if (hosts === 0 && request.raw.httpVersion === "1.1") {
     return new SluiceError("bad-request", "An HTTP/1.1 request needs a Host header.");
   }
+  // RFC 9112 §3.2. Node would go by the first, and a proxy in front perhaps by the last.
+  if (hosts > 1) return new SluiceError("bad-request", "A request has one Host header at the most.");
   return request.is404 ? notFound() : undefined;
+}
+
+function hostsIn(rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() === "host") count += 1;
+  }
+  return count;
 }
 
 function notFound(): SluiceError {

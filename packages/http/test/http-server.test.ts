@@ -121,6 +121,11 @@ describe("what the parser refuses", () => {
 });
 
 describe("what the server refuses", () => {
+  test("more than one Host is 400", async () => {
+    await start();
+    expectProblem(await connect().send(`${GET}Host: x\r\nhost: y\r\n\r\n`).holds("}"), 400, "bad-request");
+  });
+
   test("HTTP/1.1 without Host is 400, HTTP/1.0 may go without", async () => {
     await start();
     expectProblem(await connect().send(`${GET}\r\n`).holds("}"), 400, "bad-request");
