@@ -191,6 +191,30 @@ describe("an upgrade that comes to nothing", () => {
   });
 });
 
+describe("an upgrade behind a request that has no answer yet", () => {
+  test("reaches the app as a plain request, so that answers keep their order", async () => {
+    const { app, front } = await startRaw();
+    const client = await RawSocket.open(front.port);
+    client.send(`GET /first HTTP/1.1\r\nHost: h\r\n\r\n${ASK}`);
+    const first = await app.connection(0);
+    const second = await app.connection(1);
+    expect(await second.untilReceived("\r\n\r\n")).not.toMatch(/upgrade/i);
+    second.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond");
+    first.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst");
+    expect(await client.untilReceived("second")).toMatch(/\r\n\r\nfirstHTTP\/1\.1 200 /);
+  });
+
+  test("gets an answer from the gateway too", async () => {
+    const { app, front } = await startRaw();
+    const client = await RawSocket.open(front.port);
+    const ask = ASK.replace("/chat//x?y", "/realtime/events?topic=a");
+    client.send(`GET /first HTTP/1.1\r\nHost: h\r\n\r\n${ask}`);
+    const first = await app.connection(0);
+    first.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst");
+    expect(await client.untilReceived('"upgrade-required"')).toMatch(/\r\n\r\nfirstHTTP\/1\.1 426 /);
+  });
+});
+
 describe("the limit of connections from one address", () => {
   async function refused(front: Front, ask: string): Promise<string> {
     const client = await RawSocket.open(front.port);

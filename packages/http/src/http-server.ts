@@ -56,7 +56,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       requireHostHeader: false,
       // RFC 9110 §7.8: an offer to upgrade to something else (h2c, say) is passed over.
       shouldUpgradeCallback: (request: IncomingMessage): boolean =>
-        fastify.server.listenerCount("upgrade") > 0 && isWebSocketUpgrade(request),
+        fastify.server.listenerCount("upgrade") > 0 && isWebSocketUpgrade(request) && !isBehindAnother(request),
     },
   });
   prepareServer(fastify);
@@ -79,6 +79,13 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 export function hasUpgraded(request: IncomingMessage): boolean {
   // Node sets it and @types/node does not know of it.
   return (request as { upgrade?: boolean }).upgrade === true;
+}
+
+/** Whether another request of its connection is still to be answered: bytes of an upgrade would go before, or into, that. */
+function isBehindAnother({ socket }: IncomingMessage): boolean {
+  // The one whose turn it is. There is no public way to ask.
+  const { _httpMessage: answer } = socket as { _httpMessage?: object | null };
+  return (answer ?? null) !== null;
 }
 
 function prepareServer(fastify: FastifyInstance): void {
