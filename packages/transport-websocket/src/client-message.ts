@@ -60,7 +60,7 @@ function refMember(ref: unknown, text: string): string {
     const written = typeof ref === "string" ? JSON.stringify(ref) : (memberTexts(text).get("ref") ?? "");
     if (written.length <= MAX_REF) return `,"ref":${written}`;
   }
-  throw new MessageFault(`ref must be a string or a number of at most ${MAX_REF} characters.`, "ref", "");
+  throw new MessageFault(`ref must be a string or a number, as JSON at most ${MAX_REF} characters.`, "ref", "");
 }
 
 /** What a `subscribe` asks for. */
