@@ -67,7 +67,9 @@ describe("sluice hooks, on a gateway that runs", () => {
     expect((await hooks("resume", id)).lines[0]).toMatchObject({ status: "active" });
     const shown = await until("the dead letter", async () => {
       const { lines } = await hooks("show", id);
-      return countOf(lines[0]?.["dead_letters"]) === 1 ? lines[0] : undefined;
+      // Attempts and dead letters are asked for one after the other.
+      const [dead, tried] = [countOf(lines[0]?.["dead_letters"]), countOf(lines[0]?.["attempts"])];
+      return dead === 1 && tried === 3 ? lines[0] : undefined;
     });
     expect(shown["attempts"]).toMatchObject([{ status: 400, response: "noted" }, { status: 400 }, { status: 200 }]);
     status = 200;
