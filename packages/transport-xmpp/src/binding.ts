@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { Ledger } from "./ledger.ts";
 import type { NodeReader } from "./node-reader.ts";
 
@@ -7,6 +8,8 @@ export class Binding {
   readonly jid: string;
   /** Whether nobody can come back as this user, but by resuming. */
   readonly isAnonymous: boolean;
+  /** Whether the resource is made up: nobody will come back under the full JID either. */
+  readonly isPassing: boolean;
   readonly ledger: Ledger = new Ledger();
   /** By subscriber and node. */
   readonly readers: Map<string, NodeReader> = new Map();
@@ -20,9 +23,11 @@ export class Binding {
   /** Stanzas that the client has sent since. */
   received = 0;
 
-  constructor(bare: string, resource: string, isAnonymous: boolean) {
+  /** @param resource `null`: any */
+  constructor(bare: string, resource: string | null, isAnonymous: boolean) {
     this.bare = bare;
-    this.jid = `${bare}/${resource}`;
+    this.isPassing = isAnonymous || resource === null;
+    this.jid = `${bare}/${resource ?? randomBytes(9).toString("base64url")}`;
     this.isAnonymous = isAnonymous;
   }
 

@@ -32,8 +32,8 @@ const MAX_TRIES = 5;
 /** Stanzas that may wait before the client is no longer read from. */
 const MAX_WAITING = 16;
 /** After an item the client is asked what it has got, when so many are out or so long has passed. */
-const ASK_AFTER = 50;
-const ASK_AFTER_MS = 300;
+const ASK_AFTER = 100;
+const ASK_AFTER_MS = 1000;
 /** Times that a client may be asked and not answer before its connection is given up. */
 const MAX_UNANSWERED = 2;
 const STANZAS: ReadonlySet<string> = new Set(["iq", "message", "presence"]);
@@ -162,8 +162,9 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     if (this.subscriptions.length >= this.shared.limits().subscriptions) {
       throw new StanzaError("wait", "policy-violation", "too-many-subscriptions");
     }
-    const { bare, isAnonymous } = this.#bound;
-    const stored = { jid, node: filter.text, cursor: this.bus.cursor, isLasting: !isAnonymous };
+    const { bare, isAnonymous, isPassing } = this.#bound;
+    const isLasting = jid === bare ? !isAnonymous : !isPassing;
+    const stored = { jid, node: filter.text, cursor: this.bus.cursor, isLasting };
     this.store.add(stored);
     const all = jid === bare ? this.shared.sessions.of(bare) : [this];
     for (const session of all) if (session === this || session.isAvailable) session.#read(stored, filter, "latest");
@@ -409,7 +410,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     const asked = bind.child("resource")?.text.trim() ?? "";
     const bare = `${local ?? `anonymous-${randomBytes(9).toString("hex")}`}@${this.shared.domain}`;
     const isFit = asked !== "" && parseJid(`${bare}/${asked}`) !== null;
-    const binding = new Binding(bare, isFit ? asked : randomBytes(9).toString("base64url"), local === null);
+    const binding = new Binding(bare, isFit ? asked : null, local === null);
     for (const other of this.shared.sessions.of(bare)) {
       if (other.binding?.jid === binding.jid) other.end("conflict");
     }
@@ -471,6 +472,8 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     binding.isAvailable = true;
     for (const stored of this.subscriptions) {
       const filter = parseFilter(stored.node);
+      // Seen again, wherever its cursor is.
+      this.store.moved(stored);
       // oxlint-disable-next-line no-await-in-loop
       if (await this.#mayRead(filter)) this.#read(stored, filter);
     }
@@ -615,8 +618,9 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     if (binding === null) return;
     this.#letGo(binding);
     const forget = (): void => {
-      if (!binding.isAnonymous) return;
-      for (const stored of [...this.store.of(binding.bare), ...this.store.of(binding.jid)]) this.store.remove(stored);
+      for (const stored of [...this.store.of(binding.bare), ...this.store.of(binding.jid)]) {
+        if (!stored.isLasting) this.store.remove(stored);
+      }
     };
     if (this.#mayHibernate) this.shared.sessions.hibernate(binding, this.shared.hibernateMs, forget);
     else forget();

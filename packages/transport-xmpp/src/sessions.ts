@@ -2,12 +2,21 @@ import type { Clock } from "@sluice/core";
 import type { Binding } from "./binding.ts";
 import type { Session } from "./session.ts";
 
+/** Streams that wait at the most; beyond, the oldest has to log in again. */
+const MAX_HIBERNATING = 10_000;
+
+interface Hibernating {
+  readonly binding: Binding;
+  readonly cancel: () => void;
+  readonly onEnd: () => void;
+}
+
 /** The streams that there are, and those that were cut and can be resumed. */
 export class Sessions {
   readonly #clock: Clock;
   readonly #all = new Set<Session>();
   readonly #byBare = new Map<string, Set<Session>>();
-  readonly #hibernating = new Map<string, { readonly binding: Binding; readonly cancel: () => void }>();
+  readonly #hibernating = new Map<string, Hibernating>();
   #onEmpty: (() => void) | null = null;
 
   constructor(clock: Clock) {
@@ -64,7 +73,12 @@ export class Sessions {
       this.#hibernating.delete(id);
       onEnd();
     });
-    this.#hibernating.set(id, { binding, cancel });
+    this.#hibernating.set(id, { binding, cancel, onEnd });
+    if (this.#hibernating.size <= MAX_HIBERNATING) return;
+    const [oldest] = this.#hibernating.keys();
+    const forgotten = this.#hibernating.get(oldest ?? "");
+    this.wake(oldest ?? "");
+    forgotten?.onEnd();
   }
 
   /** What can be resumed by this id, live or not. */

@@ -75,8 +75,7 @@ export class WebSocketConnection implements Channel, XmlHandler {
 
   write(elements: readonly Buffer[]): boolean {
     if (this.#isEnding || this.#ws.readyState !== WebSocket.OPEN) return false;
-    const frames = elements.flatMap((element) => [head(element.length), element]);
-    return this.#socket.write(Buffer.concat(frames)) || this.#socket.writableLength === 0;
+    return this.#socket.write(framed(elements)) || this.#socket.writableLength === 0;
   }
 
   restart(): void {
@@ -139,12 +138,36 @@ export class WebSocketConnection implements Channel, XmlHandler {
   }
 }
 
-function head(bytes: number): Buffer {
-  if (bytes < 126) return Buffer.from([WHOLE_TEXT, bytes]);
-  if (bytes < 65_536) return Buffer.from([WHOLE_TEXT, 126, bytes >> 8, bytes & 255]);
-  const long = Buffer.alloc(10);
-  long[0] = WHOLE_TEXT;
-  long[1] = 127;
-  long.writeBigUInt64BE(BigInt(bytes), 2);
-  return long;
+/** Each element in a frame of its own, all in one buffer. */
+function framed(elements: readonly Buffer[]): Buffer {
+  let bytes = 0;
+  for (const { length } of elements) bytes += headBytes(length) + length;
+  const frames = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const element of elements) {
+    at = writeHead(frames, at, element.length);
+    element.copy(frames, at);
+    at += element.length;
+  }
+  return frames;
+}
+
+function headBytes(payloadBytes: number): number {
+  if (payloadBytes < 126) return 2;
+  return payloadBytes < 65_536 ? 4 : 10;
+}
+
+/** Answers the place behind the head. */
+function writeHead(target: Buffer, at: number, bytes: number): number {
+  target[at] = WHOLE_TEXT;
+  if (bytes < 126) {
+    target[at + 1] = bytes;
+  } else if (bytes < 65_536) {
+    target[at + 1] = 126;
+    target.writeUInt16BE(bytes, at + 2);
+  } else {
+    target[at + 1] = 127;
+    target.writeBigUInt64BE(BigInt(bytes), at + 2);
+  }
+  return at + headBytes(bytes);
 }
