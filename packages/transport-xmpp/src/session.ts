@@ -14,6 +14,7 @@ import { Allowance } from "./allowance.ts";
 import { Binding, readerKey } from "./binding.ts";
 import type { Channel } from "./channel.ts";
 import { answerHost } from "./host-queries.ts";
+import { Inquiry } from "./inquiry.ts";
 import { isSameJid, localPart, parseJid } from "./jid.ts";
 import type { Identity } from "./login.ts";
 import { NS } from "./namespaces.ts";
@@ -31,9 +32,6 @@ const LOGIN_MS = 30_000;
 const MAX_TRIES = 5;
 /** Stanzas that may wait before the client is no longer read from. */
 const MAX_WAITING = 16;
-/** After an item the client is asked what it has got, when so many are out or so long has passed. */
-const ASK_AFTER = 100;
-const ASK_AFTER_MS = 1000;
 /** Times that a client may be asked and not answer before its connection is given up. */
 const MAX_UNANSWERED = 2;
 const STANZAS: ReadonlySet<string> = new Set(["iq", "message", "presence"]);
@@ -76,10 +74,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
   #isWorking = false;
   #hasHeard = true;
   #unanswered = 0;
-  /** What had been sent when the client was asked last; `null` unless it owes the answer. */
-  #askedAt: number | null = null;
-  #answeredAt = 0;
-  #cancelAsk: (() => void) | null = null;
+  #inquiry: Inquiry | null = null;
   #cancelLogin: (() => void) | null;
 
   constructor(shared: Shared, channel: Channel) {
@@ -189,7 +184,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
   deliver(stanzas: readonly Buffer[]): boolean {
     if (this.#isEnded) return false;
     const isReady = this.#channel.write(stanzas);
-    this.#oweAnswer();
+    if (!this.#channel.isConfirming) this.#inquiry?.owe();
     return isReady;
   }
 
@@ -287,7 +282,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     else this.#unanswered += 1;
     this.#hasHeard = false;
     if (this.#unanswered >= MAX_UNANSWERED) return this.end("connection-timeout");
-    if (this.#unanswered > 0 && !this.#channel.isConfirming) this.#ask();
+    if (this.#unanswered > 0) this.#inquiry?.ask();
   }
 
   // The rest is the session's own.
@@ -428,6 +423,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     this.#cancelLogin?.();
     this.#cancelLogin = null;
     this.#binding = binding;
+    this.#inquiry = new Inquiry(binding.ledger, this.shared.clock, () => this.#ask());
     sessions.bound(this, binding.bare);
     // A channel that confirms has an end of its own for those who are silent.
     if (!this.#channel.isConfirming) wheel.add(this, idleMs);
@@ -515,7 +511,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
       if (/^(?:true|1)$/.test(node.attribute("resume") ?? "")) {
         binding.resumption = randomBytes(18).toString("base64url");
       }
-      this.#askedAt = null;
+      this.#inquiry?.reset();
       return this.#put(StreamManagement.enabled(binding.resumption, this.shared.hibernateMs));
     }
     if (!binding.isManaged) return this.end("policy-violation");
@@ -523,7 +519,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     const h = node.name === "a" ? parseH(node) : null;
     if (h === null) return this.end("bad-format");
     // One that can't be is passed over: of too many, nothing is known to have arrived.
-    this.#acknowledged(binding.numberOf(h));
+    this.#inquiry?.answered(binding.numberOf(h));
     return undefined;
   }
 
@@ -571,20 +567,9 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
     this.end("conflict");
   }
 
-  /** Sees to it that the client will be asked how far it has got. */
-  #oweAnswer(): void {
-    const { ledger } = this.#bound;
-    if (this.#askedAt !== null || this.#isEnded || this.#channel.isConfirming) return;
-    if (ledger.sent - this.#answeredAt >= ASK_AFTER) this.#ask();
-    else this.#cancelAsk ??= this.shared.clock.after(ASK_AFTER_MS, () => this.#ask());
-  }
-
   #ask(): void {
-    this.#cancelAsk?.();
-    this.#cancelAsk = null;
     if (this.#isEnded) return;
     const { isManaged, ledger, jid } = this.#bound;
-    this.#askedAt = ledger.sent;
     if (isManaged) return this.#put(StreamManagement.request());
     const ping = { type: "get", id: `ack-${ledger.sent}`, from: this.shared.domain, to: jid };
     ledger.addPassing();
@@ -595,18 +580,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
   /** An answer to a ping is as good as an acknowledgement of all that was sent before it, whatever it says. */
   #answered(id: string): void {
     const match = /^ack-(\d{1,15})$/.exec(id);
-    if (match !== null && !this.#bound.isManaged) this.#acknowledged(Number(match[1]));
-  }
-
-  #acknowledged(number: number): void {
-    const { ledger } = this.#bound;
-    ledger.acknowledge(number);
-    const askedAt = this.#askedAt;
-    if (askedAt === null) return;
-    this.#askedAt = null;
-    this.#answeredAt = askedAt;
-    // Clients that count too little would otherwise be asked for ever.
-    if (ledger.sent > askedAt + 1 && ledger.isOwed) this.#oweAnswer();
+    if (match !== null && !this.#bound.isManaged) this.#inquiry?.answered(Number(match[1]));
   }
 
   #finish(): void {
@@ -627,8 +601,7 @@ export class Session implements ReaderHost, PubSubClient, HeartbeatMember {
   }
 
   #letGo(binding: Binding): void {
-    this.#cancelAsk?.();
-    this.#cancelAsk = null;
+    this.#inquiry?.stop();
     for (const reader of binding.readers.values()) reader.close();
     this.#guard?.release();
     this.shared.wheel.remove(this);
