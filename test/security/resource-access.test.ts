@@ -115,7 +115,7 @@ describe.each(WAYS)("a resource's own URL, by %s", (name, ask) => {
     const cookie = "session=ann-1";
     expect(await ask(`${gateway.url}/orders/1`, { cookie })).toBe(403);
     expect(await ask(`${gateway.url}/orders/1`, { cookie, origin: "https://evil.example" })).toBe(403);
-    expect(await app.asked()).toEqual([]);
+    for (const { headers: sent } of await app.asked()) expect(sent["cookie"]).toBeUndefined();
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Access, Meter, Principal, StoredEvent } from "@sluice/core";
+import type { Access, Meter, Principal, SluiceError, StoredEvent } from "@sluice/core";
 import type { FastifyRequest } from "fastify";
 import { hasUpgraded, isWebSocketUpgrade } from "./http-server.ts";
 import type { HttpTransport } from "./http-transport.ts";
@@ -64,14 +64,17 @@ export class Admission {
     if (asked.filters.length === 0 && transport.connect === undefined) {
       throw invalidParameter("topic", "topic is missing; it says what to read");
     }
-    const principal = await access.identify({
-      authorization: request.headers.authorization,
-      cookie: request.headers.cookie,
-      accessToken: asked.accessToken,
-      site: `${request.protocol}://${request.host}`,
-    });
-    if (principal.isByCookie) checkPage(request, transport, asked, cors());
-    await access.check(principal, "read", asked.filters);
+    const site = `${request.protocol}://${request.host}`;
+    const { authorization, cookie } = request.headers;
+    let principal = await access.identify({ authorization, cookie, accessToken: asked.accessToken, site });
+    const refusal = principal.isByCookie ? pageFault(request, transport, asked, cors()) : null;
+    // A cookie that a foreign page made the browser send counts for nothing. What anybody may read, it may read too.
+    if (refusal !== null) principal = await access.identify({ site });
+    try {
+      await access.check(principal, "read", asked.filters);
+    } catch (error) {
+      throw refusal ?? error;
+    }
     const snapshot = asked.wantsSnapshot ? await this.#snapshot(request, asked, principal) : null;
     const seat = transport.holdsConnection && request.method !== "HEAD" ? seats.take(request.ip) : null;
     return toReadRequest(asked, { principal, access, seat, snapshot });
@@ -96,11 +99,23 @@ export function canUpgrade(request: FastifyRequest): boolean {
   return hasUpgraded(request.raw) && isWebSocketUpgrade(request.raw);
 }
 
-/** What a foreign page can have a browser do without CORS in between: open streams and sockets, and load scripts. */
-function checkPage(request: FastifyRequest, transport: HttpTransport, asked: ReadParameters, rules: CorsRules): void {
+/**
+ * What is wrong with a request that a foreign page can have a browser send without CORS in between: for a stream, for a
+ * socket, for a script to load.
+ */
+function pageFault(
+  request: FastifyRequest,
+  transport: HttpTransport,
+  asked: ReadParameters,
+  rules: CorsRules,
+): SluiceError | null {
   const isLoadable = asked.options.callback !== null || transport.name === "iframe";
-  if (isLoadable || transport.connect !== undefined || transport.name === "sse") {
+  if (!isLoadable && transport.connect === undefined && transport.name !== "sse") return null;
+  try {
     checkOrigin(request, rules, isLoadable);
+    return null;
+  } catch (error) {
+    return toFault(error);
   }
 }
 

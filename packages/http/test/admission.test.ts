@@ -100,6 +100,13 @@ describe("cookies", () => {
     expect(await from({ "sec-fetch-site": "same-origin" })).toEqual([200, 201]);
   });
 
+  test("what anybody may read, a foreign page may read too, and nothing by its cookie", async () => {
+    await start();
+    const foreign = { cookie, origin: "https://evil.example" };
+    expect((await get("topic=open/1&transport=sse", foreign)).status).toBe(200);
+    expect((await get("topic=open/1&topic=ann/1&transport=sse", foreign)).status).toBe(403);
+  });
+
   test("a poll by cookie may come from anywhere: its answer can't be read there", async () => {
     await start();
     expect((await get("topic=ann/1", { cookie })).status).toBe(200);
