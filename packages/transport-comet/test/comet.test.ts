@@ -1,5 +1,5 @@
 import { runInNewContext } from "node:vm";
-import { CLOSE_REASONS, NO_GRANTS, type Access } from "@sluice/core";
+import { CLOSE_REASONS, NO_GRANTS, SluiceError, type Access } from "@sluice/core";
 import { ManualClock } from "@sluice/core/testing";
 import { longPolling } from "@sluice/transport-long-polling";
 import { polling } from "@sluice/transport-polling";
@@ -122,13 +122,16 @@ test("cookies do not open what any page can load", async () => {
   const access: Access = {
     ...openAccess,
     identify: async (credentials) => ({
-      subject: "ann",
+      subject: credentials.cookie === undefined ? null : "ann",
       grants: NO_GRANTS,
       expiresAtMs: null,
-      hasCredentials: true,
-      isByCookie: true,
+      hasCredentials: credentials.cookie !== undefined,
+      isByCookie: credentials.cookie !== undefined,
       credentials,
     }),
+    check: async ({ subject }) => {
+      if (subject === null) throw new SluiceError("unauthorized", "Who asks?");
+    },
   };
   await start({ access });
   for (const query of ["transport=iframe", "callback=f", "wait=1&callback=f"]) {
