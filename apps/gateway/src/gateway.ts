@@ -67,6 +67,8 @@ const CLOSING_MS = 1000;
 const RETRY_AFTER_SECONDS = 5;
 /** How long a drain waits for the head of a request on a connection that was opened before it. */
 const HEAD_GRACE_MS = 500;
+/** How long the servers may take to close when all their readers are gone. */
+const GIVE_UP_MS = 2000;
 
 /**
  * Starts a gateway.
@@ -339,13 +341,24 @@ class RunningGateway implements Gateway {
     this.#phase = this.#phase === "ready" ? "closed" : this.#phase;
     const reason = CLOSE_REASONS.draining;
     await Promise.all(this.#pushing().map((transport) => transport.drain(reason, 0, AbortSignal.abort())));
-    await Promise.all([closeServer(front), closeServer(admin)]);
+    await Promise.race([Promise.all([closeServer(front), closeServer(admin)]), this.#giveUp()]);
     this.#phase = "closed";
     this.bus.close();
     this.#access.close();
     this.#appAccess.close();
     this.#registry.close();
     await log.close();
+  }
+
+  /** A server waits for every socket that it ever handed out; what has lost its owner must not keep the log open. */
+  #giveUp(): Promise<void> {
+    const { clock, logger } = this.#parts;
+    return new Promise((resolve) => {
+      clock.after(GIVE_UP_MS, () => {
+        if (this.#phase !== "closed") logger.warn({}, "a connection did not close; it is given up");
+        resolve();
+      });
+    });
   }
 }
 
