@@ -1,0 +1,205 @@
+// What a storm of hooks does to WebSocket readers of another topic. The gateway is a process as users run it, with an
+// SQLite log; targets and readers are others. Rounds without and with the storm, by turns, for the machine is never the
+// same twice; medians of the rounds, and their ratio. Below a minute.
+// Run: node packages/transport-rest-hooks/bench/latency.ts [events of the storm per second]
+import { fork, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { setPriority, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Pool } from "undici";
+import type { Latencies, Phase } from "./readers.ts";
+
+const MAIN = fileURLToPath(new URL("../../../apps/gateway/src/main.ts", import.meta.url));
+const HOOKS = 500;
+const TARGETS = 20;
+const READERS = 10;
+const TICKS_PER_SECOND = 100;
+const ROUNDS = 5;
+const WARM_MS = 1000;
+const PHASE_MS = 3000;
+const READY_TRIES = 400;
+const KIB = "x".repeat(860);
+const JSON_TYPE = { "content-type": "application/json" };
+
+/** One phase. */
+interface Measured {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** 99th percentile of the event loop's delay in the gateway. */
+  readonly loopMs: number;
+  readonly deliveriesPerSecond: number;
+  /** Cores that the gateway used, all its threads. */
+  readonly cores: number;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function wait(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Ports that nobody listened on a moment ago. */
+async function freePorts(): Promise<readonly [number, number]> {
+  const servers = [createServer().listen(0, "127.0.0.1"), createServer().listen(0, "127.0.0.1")] as const;
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const [first, second] = servers.map((server) => (server.address() as AddressInfo).port) as [number, number];
+  for (const server of servers) server.close();
+  return [first, second];
+}
+
+class Gateway {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  readonly #child: ChildProcess;
+  readonly #admin: Pool;
+
+  constructor(publicPort: number, adminPort: number) {
+    this.url = `http://127.0.0.1:${publicPort}`;
+    this.adminUrl = `http://127.0.0.1:${adminPort}`;
+    this.#admin = new Pool(this.adminUrl, { connections: 16 });
+    const config = join(this.#folder, "sluice.json");
+    const settings = {
+      public: { listen: `127.0.0.1:${publicPort}` },
+      admin: { listen: `127.0.0.1:${adminPort}` },
+      access: { public: ["**"] },
+      log: { kind: "sqlite", path: join(this.#folder, "data") },
+      transports: { "rest-hooks": { http: true, allow: ["127.0.0.0/8"] } },
+      logging: { level: "error" },
+    };
+    writeFileSync(config, JSON.stringify(settings));
+    // With BENCH_NODE_OPTIONS a profiler, for instance.
+    const options = (process.env["BENCH_NODE_OPTIONS"] ?? "").split(" ").filter((option) => option !== "");
+    this.#child = spawn(process.execPath, [...options, MAIN, "serve", "--config", config], { stdio: "inherit" });
+  }
+
+  async ready(): Promise<void> {
+    for (let tries = 0; tries < READY_TRIES; tries += 1) {
+      try {
+        await this.get("/readyz");
+        return;
+      } catch {
+        await wait(25);
+      }
+    }
+    throw new Error("the gateway does not start");
+  }
+
+  async get(path: string): Promise<string> {
+    const answer = await this.#admin.request({ method: "GET", path });
+    const text = await answer.body.text();
+    if (answer.statusCode !== 200) throw new Error(`${path}: ${text}`);
+    return text;
+  }
+
+  async post(path: string, value: unknown): Promise<void> {
+    const answer = await this.#admin.request({ method: "POST", path, headers: JSON_TYPE, body: JSON.stringify(value) });
+    const text = await answer.body.text();
+    if (answer.statusCode !== 201) throw new Error(`${path}: ${text}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#admin.destroy();
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    await ended;
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** Sum of a metric over its labels, of those lines that hold `label`. */
+function metric(text: string, name: string, label = ""): number {
+  let sum = 0;
+  for (const line of text.split("\n")) {
+    const isOf = line.startsWith(`${name} `) || line.startsWith(`${name}{`);
+    if (isOf && line.includes(label)) sum += Number(line.slice(line.lastIndexOf(" ") + 1));
+  }
+  return sum;
+}
+
+async function measure(gateway: Gateway, readers: ChildProcess): Promise<Measured> {
+  const before = await gateway.get("/metrics");
+  const startedMs = performance.now();
+  const answered = once(readers, "message") as Promise<[Latencies]>;
+  readers.send({ ms: PHASE_MS } satisfies Phase);
+  const [{ sortedMs, isComplete }] = await answered;
+  const seconds = (performance.now() - startedMs) / 1000;
+  const after = await gateway.get("/metrics");
+  if (!isComplete) throw new Error("not all events reached all readers");
+  const grown = (name: string, label?: string): number =>
+    (metric(after, name, label) - metric(before, name, label)) / seconds;
+  return {
+    p50Ms: sortedMs[Math.floor(sortedMs.length * 0.5)] ?? Number.NaN,
+    p99Ms: sortedMs[Math.floor(sortedMs.length * 0.99)] ?? Number.NaN,
+    loopMs: metric(after, "nodejs_eventloop_lag_p99_seconds") * 1000,
+    deliveriesPerSecond: grown("sluice_hook_attempts_total", "delivered"),
+    cores: grown("process_cpu_seconds_total"),
+  };
+}
+
+function median(rounds: readonly Measured[], name: keyof Measured): number {
+  return rounds.map((round) => round[name]).toSorted((a, b) => a - b)[Math.floor(rounds.length / 2)] ?? Number.NaN;
+}
+
+function told(name: string, rounds: readonly Measured[]): void {
+  const one = (key: keyof Measured): string => median(rounds, key).toFixed(1);
+  say(
+    `${name}: WebSocket p50 ${one("p50Ms")} ms, p99 ${one("p99Ms")} ms (rounds ${rounds.map(({ p99Ms }) => p99Ms.toFixed(1)).join(" ")}); ` +
+      `event loop p99 ${one("loopMs")} ms; ${median(rounds, "deliveriesPerSecond").toFixed(0)} deliveries/s; ` +
+      `${median(rounds, "cores").toFixed(2)} cores`,
+  );
+}
+
+/** Publishes events that all hooks want, until it is stopped. */
+function storm(gateway: Gateway, perSecond: number): () => Promise<void> {
+  const stopping = new AbortController();
+  const run = async (): Promise<void> => {
+    for (let number = 0; !stopping.signal.aborted; number += 1) {
+      await gateway.post("/events", { topic: `storm/${number % 10}`, data: KIB });
+      await wait(1000 / perSecond);
+    }
+  };
+  const ended = run();
+  return async () => {
+    stopping.abort();
+    await ended;
+  };
+}
+
+const perSecond = Number(process.argv[2] ?? 4);
+const receivers = fork(new URL("./plain-receiver.ts", import.meta.url), [String(TARGETS)]);
+// Receivers are other machines: they must not take the gateway's core away from it.
+setPriority(receivers.pid ?? 0, 10);
+const [ports] = (await once(receivers, "message")) as [readonly number[]];
+const gateway = new Gateway(...(await freePorts()));
+await gateway.ready();
+const registered = Array.from({ length: HOOKS }, (_, index) =>
+  gateway.post("/hooks", { url: `http://127.0.0.1:${ports[index % TARGETS]}/${index}`, topic: "storm/*" }),
+);
+await Promise.all(registered);
+const args = [gateway.url, gateway.adminUrl, READERS, TICKS_PER_SECOND].map(String);
+const readers = fork(new URL("./readers.ts", import.meta.url), args);
+await once(readers, "message");
+const [quiet, stormy]: [Measured[], Measured[]] = [[], []];
+for (let round = 0; round < ROUNDS; round += 1) {
+  const stop = storm(gateway, perSecond);
+  await wait(WARM_MS);
+  stormy.push(await measure(gateway, readers));
+  await stop();
+  await wait(WARM_MS);
+  quiet.push(await measure(gateway, readers));
+}
+say(
+  `${HOOKS} hooks at ${TARGETS} origins, ${perSecond} events/s for all of them; medians of ${ROUNDS} rounds of ${PHASE_MS / 1000} s`,
+);
+told("without", quiet);
+told("with   ", stormy);
+say(`WebSocket p99 ×${(median(stormy, "p99Ms") / median(quiet, "p99Ms")).toFixed(2)}`);
+readers.kill();
+receivers.kill();
+await gateway.close();
