@@ -24,6 +24,8 @@ export interface ServerKind {
 const PORT = 19_080;
 const ADMIN_PORT = 19_081;
 const READY_TRIES = 400;
+/** How long a server may take to end. */
+const PATIENCE_MS = 5000;
 const JSON_BODY = [
   "--pub-header",
   "Content-Type: application/json",
@@ -97,11 +99,20 @@ export async function withServer<Result>(
     await listening(child, server.name);
     return await use(["--url", `http://127.0.0.1:${PORT}`, "--server-pid", String(child.pid), ...server.publish]);
   } finally {
-    child.kill("SIGKILL");
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    await end(child);
     await rm(folder, { recursive: true, force: true });
     await closed();
   }
+}
+
+/** By SIGTERM, on which a server ends its workers too; by force if it takes its time. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const force = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  await exited;
+  clearTimeout(force);
 }
 
 async function listening(child: ChildProcess, name: string): Promise<void> {
