@@ -213,8 +213,11 @@ export class Subscription<Bytes> implements Member<Bytes> {
 
   #step(): "done" | "again" | Promise<unknown> {
     if (this.#audience === null && this.#live.length > 0) {
-      const page = this.#host.page(this.#interest, this.#position, PAGE_EVENTS);
-      return page instanceof Promise ? page.then((read) => this.#catchUp(read)) : this.#catchUp(page);
+      const interest = this.#interest;
+      const page = this.#host.page(interest, this.#position, PAGE_EVENTS);
+      return page instanceof Promise
+        ? page.then((read) => this.#catchUp(read, interest))
+        : this.#catchUp(page, interest);
     }
     const replay = this.#replays[0];
     if (replay === undefined) return "done";
@@ -229,8 +232,10 @@ export class Subscription<Bytes> implements Member<Bytes> {
   }
 
   /** A page for the live topics of a reader that was full. Reaching the head and joining happen in the same turn. */
-  #catchUp(page: Page): "again" {
+  #catchUp(page: Page, interest: Interest): "again" {
     if (this.#isClosed || this.#isFull || this.#audience !== null) return "again";
+    // Topics that came while the log was asked are not in the page, though it reaches beyond where they begin.
+    if (interest !== this.#interest) return "again";
     if (page.gapUntil !== null) {
       const gap = this.#host.gapFrom(this.#position, page.gapUntil);
       this.#position = Math.max(this.#position, page.gapUntil);

@@ -258,6 +258,25 @@ describe("a subscription", () => {
     );
   });
 
+  it("does not take a page for all of its topics that was asked for before the last of them came", async () => {
+    const topic = { do: "publish", topic: "a/1" } as const;
+    const list: readonly Step[] = [
+      { ...topic, type: "x" },
+      { do: "extend", filters: ["**"], types: ["x"], start: "earliest" },
+      { do: "answer" },
+      { do: "fill", room: 1 },
+      { ...topic, type: "x" },
+      { ...topic, type: "x" },
+      { ...topic, type: "x" },
+      { ...topic, type: "x" },
+      { do: "drain" },
+      { do: "extend", filters: ["a/*"], types: [], start: "latest" },
+      { ...topic, type: "y" },
+      { ...topic, type: "x" },
+    ];
+    await run(list, 2, false);
+  });
+
   it("tells a gap wherever retention was faster", async () => {
     await fc.assert(
       fc.asyncProperty(withTrims, fc.constantFrom(2, 1000), fc.boolean(), (list, windowEvents, isJoining) =>
