@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defineConfig } from "tsdown";
 
@@ -17,7 +18,8 @@ export default defineConfig([
     name: "packages",
     workspace: { include: ["packages/*"], exclude: ["packages/client", "**/node_modules/**"] },
     // What a package's threads run is a file of its own, beside the module that starts them.
-    entry: ["src/index.ts", "src/*-worker.ts"],
+    entry: ["src/index.ts", "src/**/*-worker.ts"],
+    outputOptions: { entryFileNames: ({ name }) => `${basename(name)}.js` },
     dts: true,
   },
   {
@@ -51,7 +53,7 @@ export default defineConfig([
       main: "src/main.ts",
       index: "src/index.ts",
       "log-sqlite-worker": "../../packages/log-sqlite/src/log-sqlite-worker.ts",
-      "hook-store-worker": "../../packages/transport-rest-hooks/src/hook-store-worker.ts",
+      "hook-store-worker": "../../packages/transport-rest-hooks/src/store/hook-store-worker.ts",
     },
     platform: "node",
     deps: { alwaysBundle: [/./], onlyBundle: false },

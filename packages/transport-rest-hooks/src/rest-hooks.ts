@@ -3,14 +3,14 @@ import { interestIn, parseFilter, SluiceError } from "@sluice/core";
 import type { CorsRules } from "@sluice/http";
 import { checkOrigin, registerCors } from "@sluice/http";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
-import { restDoor, type HookCaller } from "./door-rest.ts";
-import { Engine } from "./engine.ts";
-import type { HookFigures, HookGauges } from "./hook-figures.ts";
-import { HookStore } from "./hook-store.ts";
-import { Hooks } from "./hooks.ts";
-import { Payloads } from "./payload.ts";
-import { Sender } from "./sender.ts";
-import { TargetGuard, type AllowedRange, type Resolve } from "./target-guard.ts";
+import { restDoor, type HookCaller } from "./door/door-rest.ts";
+import { Engine } from "./engine/engine.ts";
+import type { HookFigures, HookGauges } from "./engine/hook-figures.ts";
+import { HookStore } from "./store/hook-store.ts";
+import { Hooks } from "./hooks/hooks.ts";
+import { Payloads } from "./hooks/payload.ts";
+import { Sender } from "./sending/sender.ts";
+import { TargetGuard, type AllowedRange, type Resolve } from "./sending/target-guard.ts";
 
 /** Options of {@link restHooks}. */
 export interface RestHooksOptions {

@@ -1,6 +1,6 @@
 import { ManualClock } from "@sluice/core/testing";
 import { expect, test } from "vitest";
-import { Origin } from "../src/origin.ts";
+import { Origin } from "../src/engine/origin.ts";
 import { HookGateway } from "./support/hook-gateway.ts";
 import { Receiver, status } from "./support/receiver.ts";
 import { until } from "./support/until.ts";

@@ -1,6 +1,6 @@
 import { StoredEvent } from "@sluice/core";
 import { expect, test } from "vitest";
-import { Payloads } from "../src/payload.ts";
+import { Payloads } from "../src/hooks/payload.ts";
 
 const event = new StoredEvent({
   epoch: "e",

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { Breaker } from "../src/breaker.ts";
-import { outcomeOf } from "../src/outcome.ts";
-import { retryAfterMs } from "../src/retry-after.ts";
-import { jittered, probeWaitMs } from "../src/schedule.ts";
+import { Breaker } from "../src/engine/breaker.ts";
+import { outcomeOf } from "../src/engine/outcome.ts";
+import { retryAfterMs } from "../src/engine/retry-after.ts";
+import { jittered, probeWaitMs } from "../src/engine/schedule.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 

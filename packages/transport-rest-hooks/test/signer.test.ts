@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isSecret, newSecret, Signer, webhookId } from "../src/signer.ts";
+import { isSecret, newSecret, Signer, webhookId } from "../src/sending/signer.ts";
 
 test("the published vector of Standard Webhooks", () => {
   const signer = new Signer([{ text: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", expiresAtMs: null }]);

@@ -1,4 +1,4 @@
-export type { XmppAccount } from "./login.ts";
-export type { XmppLimits } from "./shared.ts";
-export type { XmppTcpOptions } from "./tcp-listener.ts";
+export type { XmppAccount } from "./login/login.ts";
+export type { XmppLimits } from "./session/shared.ts";
+export type { XmppTcpOptions } from "./tcp/tcp-listener.ts";
 export { xmpp, type XmppOptions, type XmppTransport } from "./xmpp.ts";

@@ -9,16 +9,16 @@ import {
 } from "@sluice/core";
 import type { Seats } from "@sluice/http";
 import type { FastifyInstance } from "fastify";
-import { registerBosh } from "./bosh-route.ts";
-import { ItemCodecs } from "./item-codec.ts";
-import { Login, type XmppAccount } from "./login.ts";
-import { PubSubService } from "./pubsub.ts";
-import { Sessions } from "./sessions.ts";
-import type { Session } from "./session.ts";
-import type { Shared, XmppLimits } from "./shared.ts";
-import { SubscriptionStore } from "./subscription-store.ts";
-import { TcpListener, type XmppTcpOptions } from "./tcp-listener.ts";
-import { registerWebSocket } from "./websocket-route.ts";
+import { registerBosh } from "./bosh/bosh-route.ts";
+import { ItemCodecs } from "./pubsub/item-codec.ts";
+import { Login, type XmppAccount } from "./login/login.ts";
+import { PubSubService } from "./pubsub/pubsub.ts";
+import { Sessions } from "./session/sessions.ts";
+import type { Session } from "./session/session.ts";
+import type { Shared, XmppLimits } from "./session/shared.ts";
+import { SubscriptionStore } from "./pubsub/subscription-store.ts";
+import { TcpListener, type XmppTcpOptions } from "./tcp/tcp-listener.ts";
+import { registerWebSocket } from "./websocket/websocket-route.ts";
 
 /** Options of {@link xmpp}. */
 export interface XmppOptions {

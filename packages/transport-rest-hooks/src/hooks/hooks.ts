@@ -1,0 +1,406 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { newEventId, parseCursor, SluiceError, StoredEvent, type Bus, type Clock, type Logger } from "@sluice/core";
+import { HttpFault } from "@sluice/http";
+import { signed } from "../engine/delivery.ts";
+import type { Engine } from "../engine/engine.ts";
+import { HookLife } from "./hook-life.ts";
+import type { HookRecord, HookStatus } from "./hook.ts";
+import type { HookStore } from "../store/hook-store.ts";
+import { LiveHook } from "./live-hook.ts";
+import { outcomeOf } from "../engine/outcome.ts";
+import type { Answer, Sender } from "../sending/sender.ts";
+import { newSecret, webhookId } from "../sending/signer.ts";
+import type { Change, DeadLetter, HeldLane, NumberedAttempt } from "../store/store-messages.ts";
+import { ForbiddenTargetError, type TargetGuard } from "../sending/target-guard.ts";
+
+/** What a hook is made of, as its owner says. */
+export type HookDraft = Pick<
+  HookRecord,
+  | "owner"
+  | "door"
+  | "target"
+  | "topics"
+  | "types"
+  | "format"
+  | "ordering"
+  | "onExhausted"
+  | "verify"
+  | "scheduleMs"
+  | "site"
+  | "expiresAtMs"
+> & { readonly secret: string | null };
+
+/** What an owner may change of a hook. */
+export type HookPatch = Partial<
+  Pick<
+    HookRecord,
+    "target" | "topics" | "types" | "format" | "ordering" | "onExhausted" | "verify" | "scheduleMs" | "expiresAtMs"
+  >
+>;
+
+/** Options of {@link Hooks}. */
+export interface HooksOptions {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly store: HookStore;
+  readonly sender: Sender;
+  readonly guard: TargetGuard;
+  readonly hasReverseUnsubscribe: boolean;
+  /** Hooks that one owner may have. */
+  readonly perOwner: number;
+}
+
+/** What came of a test. */
+export interface TestResult {
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly durationMs: number;
+  readonly response: string | null;
+}
+
+/** How long an older secret signs beside a new one. */
+const OVERLAP_MS = 86_400_000;
+const MAX_SECRETS = 5;
+
+/** All hooks: made, changed and ended here, whatever the front door. Every change is durable when its promise resolves. */
+export class Hooks {
+  readonly life: HookLife;
+  readonly #options: HooksOptions;
+  readonly #hooks = new Map<string, LiveHook>();
+  /** Ids of those that are not gone, by owner, target, topics and types. */
+  readonly #byContent = new Map<string, string>();
+  /** How many each owner has that are not gone. */
+  readonly #owned = new Map<string, number>();
+  #engine: Engine | null = null;
+
+  constructor(options: HooksOptions) {
+    this.#options = options;
+    this.life = new HookLife({
+      ...options,
+      hooks: () => this.#hooks.values(),
+      onEnd: (record) => {
+        this.#byContent.delete(contentOf(record));
+        this.#count(record.owner, -1);
+      },
+      onForgotten: ({ id }) => this.#hooks.delete(id),
+    });
+  }
+
+  /** Reads the hooks from the store and begins to deliver. @throws {StoreOpenError} */
+  async open(engine: Engine): Promise<void> {
+    const { store, bus } = this.#options;
+    this.#engine = engine;
+    engine.hookOf = (id) => this.#hooks.get(id);
+    const { epoch } = parseCursor(bus.cursor);
+    for (const { record, cursor, attempts, lanes } of await store.open()) {
+      const hook = new LiveHook(record, attempts);
+      this.#hooks.set(record.id, hook);
+      if (record.status === "gone") continue;
+      this.#count(record.owner, 1);
+      this.#byContent.set(contentOf(record), record.id);
+      // With another log than before, lanes read on from its beginning, as the hook does.
+      const isOfThisLog = cursor !== null && parseCursor(cursor).epoch === epoch;
+      engine.place(hook, cursor ?? bus.cursor, isOfThisLog ? lanes : lanes.map(({ lane }) => ({ lane, position: 0 })));
+      if (record.status === "active") engine.open(hook);
+      else if (record.status !== "paused") hook.nextProbeAtMs = engine.nowMs();
+    }
+    engine.start();
+    this.life.start(engine);
+  }
+
+  close(): void {
+    this.life.stop();
+  }
+
+  /** By status. */
+  counts(): Readonly<Record<HookStatus, number>> {
+    const counts = { pending: 0, active: 0, paused: 0, failing: 0, disabled: 0, gone: 0 };
+    for (const { record } of this.#hooks.values()) counts[record.status] += 1;
+    return counts;
+  }
+
+  /** Those that are not gone. */
+  *live(): Generator<LiveHook> {
+    for (const hook of this.#hooks.values()) if (hook.record.status !== "gone") yield hook;
+  }
+
+  /**
+   * A hook of that owner; `null` for the operator, whose they all are.
+   * @throws {SluiceError} `not-found`; `gone` with the reason
+   */
+  get(id: string, owner: string | null): LiveHook {
+    const hook = this.find(id, owner);
+    if (hook === null) throw new SluiceError("not-found", "There is no such hook.");
+    const { status, reason, statusAtMs } = hook.record;
+    if (status !== "gone") return hook;
+    const members = { reason, ended: new Date(statusAtMs).toISOString() };
+    throw new HttpFault("gone", `The hook has ended: ${reason ?? "no reason is known"}.`, { members });
+  }
+
+  /** The same, and gone ones too. */
+  find(id: string, owner: string | null): LiveHook | null {
+    const hook = this.#hooks.get(id);
+    return hook === undefined || (owner !== null && hook.record.owner !== owner) ? null : hook;
+  }
+
+  /** A page of an owner's hooks, oldest first, behind the one of that id. */
+  list(
+    owner: string | null,
+    after: string | null,
+    limit: number,
+  ): { readonly hooks: readonly LiveHook[]; readonly next: string | null } {
+    const hooks: LiveHook[] = [];
+    let isBehind = after === null;
+    for (const hook of this.#hooks.values()) {
+      if (!isBehind) {
+        isBehind = hook.id === after;
+        continue;
+      }
+      if (hook.record.status === "gone" || (owner !== null && hook.record.owner !== owner)) continue;
+      if (hooks.length === limit) return { hooks, next: hooks.at(-1)?.id ?? null };
+      hooks.push(hook);
+    }
+    return { hooks, next: null };
+  }
+
+  /**
+   * Makes a hook. The answer is the one that there was if the same owner has the same target and events already.
+   * @throws {SluiceError} `target-not-allowed`, `rate-limited`
+   */
+  async create(draft: HookDraft): Promise<{ readonly hook: LiveHook; readonly isNew: boolean }> {
+    const { bus, clock, perOwner } = this.#options;
+    await this.#checkTarget(draft.target);
+    const known = this.#hooks.get(this.#byContent.get(contentOf(draft)) ?? "");
+    if (known !== undefined) return { hook: known, isNew: false };
+    if ((this.#owned.get(draft.owner) ?? 0) >= perOwner) {
+      throw new SluiceError("rate-limited", `There may be ${perOwner} hooks of one owner.`, { retryAfterSeconds: 60 });
+    }
+    const { secret, ...rest } = draft;
+    const nowMs = clock.now();
+    const record: HookRecord = {
+      ...rest,
+      id: `hk_${randomBytes(12).toString("base64url")}`,
+      secrets: [{ text: secret ?? newSecret(), expiresAtMs: null }],
+      createdAtMs: nowMs,
+      status: rest.verify === "none" ? "active" : "pending",
+      reason: null,
+      statusAtMs: nowMs,
+      succeededAtMs: null,
+      failures: 0,
+      probes: 0,
+      gap: null,
+    };
+    const hook = new LiveHook(record, 0);
+    const cursor = bus.cursor;
+    this.#hooks.set(record.id, hook);
+    this.#count(record.owner, 1);
+    this.#byContent.set(contentOf(record), record.id);
+    this.#running().place(hook, cursor, []);
+    await this.#options.store.commit({ kind: "hook", record, cursor });
+    this.life.tell(record, null);
+    if (record.status === "active") this.#running().open(hook);
+    else hook.nextProbeAtMs = this.#running().nowMs();
+    if (record.status === "pending") void this.life.shake(hook);
+    return { hook, isNew: true };
+  }
+
+  /** Changes a hook. Another target has to be verified anew. @throws {SluiceError} `target-not-allowed`, `conflict` */
+  async update(hook: LiveHook, patch: HookPatch): Promise<void> {
+    const engine = this.#running();
+    const before = hook.record;
+    const isMoved = patch.target !== undefined && patch.target !== before.target;
+    if (isMoved) await this.#checkTarget(patch.target);
+    const next: HookRecord = { ...hook.record, ...patch };
+    const holder = this.#byContent.get(contentOf(next));
+    if (holder !== undefined && holder !== hook.id) throw conflict("The same hook exists already.", holder);
+    this.#byContent.delete(contentOf(before));
+    this.#byContent.set(contentOf(next), hook.id);
+    const mustVerify = isMoved && next.verify !== "none" && next.status !== "pending";
+    const { flow } = hook;
+    const cursor = flow?.cursor ?? this.#options.bus.cursor;
+    const wasOpen = flow?.isOpen === true;
+    engine.close(hook);
+    hook.record = mustVerify
+      ? { ...next, status: "pending", reason: "target-changed", statusAtMs: this.#options.clock.now() }
+      : next;
+    // What is held stays held under the new conditions; what is under way for the old ones counts no more.
+    engine.place(hook, cursor, flow?.held ?? []);
+    await this.life.save(hook, { kind: "stop", hook: hook.id, isStopped: hook.record.status !== "active" });
+    if (mustVerify) {
+      this.life.tell(hook.record, before.status);
+      void this.life.shake(hook);
+    } else if (wasOpen && hook.record.status === "active") engine.open(hook);
+  }
+
+  /** @throws {SluiceError} `conflict` while it is pending */
+  async pause(hook: LiveHook): Promise<void> {
+    this.#notPending(hook);
+    if (hook.record.status === "paused") return;
+    hook.nextProbeAtMs = null;
+    await this.life.leaveActive(hook, "paused", "by its owner");
+  }
+
+  /** Goes on from the cursor or from now. @throws {SluiceError} `conflict` while it is pending */
+  async resume(hook: LiveHook, from: "cursor" | "now"): Promise<void> {
+    this.#notPending(hook);
+    if (from === "now") await this.#moveTo(hook, this.#options.bus.cursor);
+    if (hook.record.status !== "active") await this.life.activate(hook, "resumed");
+  }
+
+  /** The owner brings the secret that the target was sent. @throws {SluiceError} `forbidden` */
+  async activate(hook: LiveHook, secret: string): Promise<void> {
+    const isRight = hook.record.secrets.some(({ text }) => isSame(text, secret));
+    if (!isRight) throw new SluiceError("forbidden", "That is not the hook's secret.", { field: "secret" });
+    if (hook.record.status === "pending") await this.life.activate(hook, "verified");
+  }
+
+  /** A new secret; the one before it signs too, for a day. */
+  async rotate(hook: LiveHook): Promise<string> {
+    const nowMs = this.#options.clock.now();
+    const text = newSecret();
+    const older = hook.record.secrets
+      .filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > nowMs)
+      .map((secret) => ({ ...secret, expiresAtMs: secret.expiresAtMs ?? nowMs + OVERLAP_MS }));
+    const secrets = [{ text, expiresAtMs: null }, ...older].slice(0, MAX_SECRETS);
+    hook.record = { ...hook.record, secrets };
+    await this.life.save(hook);
+    return text;
+  }
+
+  /** Sends a signed event that is in no log. @throws {SluiceError} `conflict` while it is pending, `target-not-allowed` */
+  async test(hook: LiveHook): Promise<TestResult> {
+    const { bus, clock, sender } = this.#options;
+    this.#notPending(hook);
+    await this.#checkTarget(hook.record.target);
+    const event = new StoredEvent({
+      epoch: parseCursor(bus.cursor).epoch,
+      position: bus.head,
+      id: newEventId(clock),
+      topic: hook.record.topics[0]?.replaceAll("*", "test") ?? "test",
+      type: "hook.test",
+      time: new Date(clock.now()).toISOString(),
+      data: JSON.stringify({ hook: hook.id, test: true }),
+      dataContentType: null,
+    });
+    const body = Buffer.from(event.json);
+    const headers = [
+      "content-type",
+      "application/json",
+      ...signed(hook, webhookId(event.id, event.topic), body, clock.now()),
+    ];
+    const startedMs = clock.monotonic();
+    const answer = await sender.send({ url: hook.url, method: "POST", headers, body });
+    const outcome = outcomeOf(answer, clock.now());
+    if (outcome.kind === "gone") this.life.gone(hook);
+    return resultOf(answer, outcome.kind, clock.monotonic() - startedMs);
+  }
+
+  /** Sends again what the log has after a cursor. @throws {SluiceError} `invalid-cursor` */
+  async replay(hook: LiveHook, cursor: string): Promise<void> {
+    const { after } = this.#options.bus.resolve({ cursor });
+    await this.#moveTo(hook, after === 0 ? this.#options.bus.cursorAt(0) : cursor);
+  }
+
+  /** Tries what waits at once, and what had been given up again. How many of the latter there were. */
+  async retry(hook: LiveHook): Promise<number> {
+    const { store } = this.#options;
+    const nowMs = this.#running().nowMs();
+    const isStopped = hook.record.status !== "active";
+    const dead = await store.dead(hook.id);
+    const changes: Change[] = [
+      { kind: "hasten", hook: hook.id, nowMs },
+      { kind: "undead", hook: hook.id },
+    ];
+    for (const { event } of dead) {
+      // Beside the lanes: what came after it has long been sent.
+      const lane: HeldLane = {
+        hook: hook.id,
+        lane: `#${event.position}`,
+        position: event.position,
+        event,
+        attempts: 0,
+        step: 0,
+        dueAtMs: nowMs,
+      };
+      changes.push({ kind: "hold", lane, isStopped, isTaken: false });
+    }
+    await store.commit(...changes);
+    if (hook.record.status === "failing" || hook.record.status === "disabled") hook.nextProbeAtMs = nowMs;
+    return dead.length;
+  }
+
+  attempts(hook: LiveHook, before: number | null, limit: number): Promise<readonly NumberedAttempt[]> {
+    return this.#options.store.attempts(hook.id, before, limit);
+  }
+
+  dead(hook: LiveHook): Promise<readonly DeadLetter[]> {
+    return this.#options.store.dead(hook.id);
+  }
+
+  #running(): Engine {
+    if (this.#engine === null) throw new Error("the hooks were asked before they were opened");
+    return this.#engine;
+  }
+
+  #count(owner: string, change: 1 | -1): void {
+    const count = (this.#owned.get(owner) ?? 0) + change;
+    if (count === 0) this.#owned.delete(owner);
+    else this.#owned.set(owner, count);
+  }
+
+  #notPending(hook: LiveHook): void {
+    if (hook.record.status === "pending")
+      throw conflict("The hook is pending: its target has not been verified.", null);
+  }
+
+  async #checkTarget(target: string | undefined): Promise<void> {
+    try {
+      await this.#options.guard.check(target ?? "");
+    } catch (error) {
+      if (!(error instanceof ForbiddenTargetError)) throw error;
+      this.#options.logger.warn({ reason: error.message }, "a target of a hook was refused");
+      throw new SluiceError("target-not-allowed", "This target is not allowed.", { field: "target_url" });
+    }
+  }
+
+  async #moveTo(hook: LiveHook, cursor: string): Promise<void> {
+    const engine = this.#running();
+    engine.close(hook);
+    hook.record = { ...hook.record, gap: null };
+    engine.place(hook, cursor, []);
+    await this.#options.store.commit({ kind: "hook", record: hook.record, cursor }, { kind: "drop", hook: hook.id });
+    if (hook.record.status === "active") engine.open(hook);
+  }
+}
+
+/** A fault that names the hook that there is. */
+export function conflict(detail: string, id: string | null): SluiceError {
+  return id === null ? new SluiceError("conflict", detail) : new HttpFault("conflict", detail, { members: { id } });
+}
+
+function contentOf({
+  owner,
+  target,
+  topics,
+  types,
+}: Pick<HookRecord, "owner" | "target" | "topics" | "types">): string {
+  return JSON.stringify([owner, target, topics.toSorted(), types.toSorted()]);
+}
+
+function isSame(one: string, other: string): boolean {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function resultOf(answer: Answer, outcome: string, durationMs: number): TestResult {
+  const isAnswered = answer.kind === "answered";
+  return {
+    outcome,
+    status: isAnswered ? answer.status : null,
+    error: isAnswered ? null : answer.error,
+    durationMs: Math.round(durationMs),
+    response: isAnswered ? answer.text : null,
+  };
+}

@@ -1,0 +1,31 @@
+import type { XmlNode } from "../xml/xml-node.ts";
+
+/** The way to one client, as a session sees it: a binding's own framing is behind it. */
+export interface Channel {
+  /** Whether nobody between can read along. */
+  readonly isSecure: boolean;
+  /** Whether the client has to start TLS before anything else. */
+  readonly needsTls: boolean;
+  /** What a stanza must declare since nothing around it does: ` xmlns="jabber:client"`, or nothing. */
+  readonly declaration: string;
+  /** Whether more has been written than the client has taken. */
+  readonly isBacklogged: boolean;
+  /** Whether the channel itself knows what has arrived, and tells `Session.arrived`; then nobody needs to be asked. */
+  readonly isConfirming: boolean;
+  /** Whether this is the start of a stream in the channel's own framing. */
+  isOpening(root: XmlNode): boolean;
+  /** Answers a stream's start. */
+  open(from: string, id: string): void;
+  /** Sends whole elements. Answers whether more may come at once. */
+  write(elements: readonly Buffer[]): boolean;
+  /** The client is going to start its stream anew. */
+  restart(): void;
+  /** Goes over to TLS; the client has been told. */
+  startTls(): void;
+  /** Stops or goes on reading. */
+  pause(isPaused: boolean): void;
+  /** Ends the stream, then the connection; by an error, which has been written, or by the client's wish. */
+  end(condition: string | null): void;
+  /** Ends the connection. */
+  destroy(): void;
+}

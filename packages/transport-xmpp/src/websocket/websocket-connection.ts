@@ -1,0 +1,173 @@
+import type { Socket } from "node:net";
+import { createElement } from "ltx";
+import { WebSocket } from "ws";
+import type { Channel } from "../session/channel.ts";
+import { NS } from "../xml/namespaces.ts";
+import { Session } from "../session/session.ts";
+import type { Shared } from "../session/shared.ts";
+import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
+import type { XmlNode } from "../xml/xml-node.ts";
+import { XmlReader, type XmlHandler } from "../xml/xml-reader.ts";
+
+/** A client's close frame is waited for so long. */
+const CLOSE_TIMEOUT_MS = 2000;
+/** FIN and opcode 1 (RFC 6455 §5.2). */
+const WHOLE_TEXT = 0x81;
+
+/**
+ * One client by WebSocket (RFC 7395): each message is one element, whole.
+ *
+ * Frames go straight to the TCP socket, all that there is to send in one buffer. Without compression `ws` writes its own
+ * (pongs, the closing handshake) whole and at once too, so that the two never mix.
+ */
+export class WebSocketConnection implements Channel, XmlHandler {
+  readonly isSecure: boolean;
+  readonly needsTls = false;
+  readonly isConfirming = false;
+  readonly declaration: string = ` xmlns="${NS.client}"`;
+  readonly #shared: Shared;
+  readonly #ws: WebSocket;
+  readonly #socket: Socket;
+  readonly #session: Session;
+  #isEnding = false;
+
+  /**
+   * Takes over a socket whose upgrade has been accepted. It lives as long as that does.
+   * @param isSecure whether the client came by https
+   */
+  static serve(shared: Shared, ws: WebSocket, socket: Socket, isSecure: boolean): void {
+    new WebSocketConnection(shared, ws, socket, isSecure).#listen();
+  }
+
+  private constructor(shared: Shared, ws: WebSocket, socket: Socket, isSecure: boolean) {
+    this.#shared = shared;
+    this.#ws = ws;
+    this.#socket = socket;
+    this.isSecure = isSecure;
+    this.#session = new Session(shared, this);
+  }
+
+  #listen(): void {
+    const ws = this.#ws;
+    ws.on("message", (data, isBinary) => this.#message(data as Buffer, isBinary));
+    ws.on("ping", (data) => {
+      this.#session.heard();
+      if (!this.#isEnding) ws.pong(data);
+    });
+    ws.on("pong", () => this.#session.heard());
+    ws.on("error", () => this.#shared.meter.refused("xmpp", "invalid-message"));
+    ws.on("close", () => this.#session.gone());
+    this.#socket.on("drain", () => this.#session.drained());
+  }
+
+  get isBacklogged(): boolean {
+    return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
+  }
+
+  isOpening(root: XmlNode): boolean {
+    return root.is("open", NS.framing);
+  }
+
+  open(from: string, id: string): void {
+    const open = createElement("open", { xmlns: NS.framing, from, id, version: "1.0", "xml:lang": "en" });
+    this.write([Buffer.from(open.toString())]);
+  }
+
+  write(elements: readonly Buffer[]): boolean {
+    if (this.#isEnding || this.#ws.readyState !== WebSocket.OPEN) return false;
+    return this.#socket.write(framed(elements)) || this.#socket.writableLength === 0;
+  }
+
+  restart(): void {
+    // Each message is read by itself.
+  }
+
+  startTls(): void {
+    // RFC 7395 §3.8: TLS is the WebSocket's own.
+  }
+
+  pause(isPaused: boolean): void {
+    if (isPaused === this.#ws.isPaused) return;
+    if (isPaused) this.#ws.pause();
+    else this.#ws.resume();
+  }
+
+  end(): void {
+    if (this.#isEnding) return;
+    this.write([Buffer.from(createElement("close", { xmlns: NS.framing }).toString())]);
+    this.#isEnding = true;
+    this.#ws.close(1000);
+    if (this.#ws.isPaused) this.#ws.resume();
+    const cancel = this.#shared.clock.after(CLOSE_TIMEOUT_MS, () => this.#ws.terminate());
+    this.#ws.once("close", cancel);
+  }
+
+  destroy(): void {
+    this.#ws.terminate();
+  }
+
+  // What the reader tells.
+
+  opened(): void {
+    // Each message is a document: there is no root around the elements.
+  }
+
+  received(node: XmlNode): void {
+    if (node.is("close", NS.framing)) this.#session.closed();
+    else if (node.ns === NS.framing) this.#session.opened(node);
+    else this.#session.received(node);
+  }
+
+  closed(): void {
+    // As `opened`.
+  }
+
+  failed(fault: string): void {
+    this.#shared.meter.refused("xmpp", "invalid-message");
+    this.#session.end(fault);
+  }
+
+  #message(data: Buffer, isBinary: boolean): void {
+    if (this.#isEnding) return;
+    this.#session.heard();
+    if (isBinary) return this.failed("bad-format");
+    const reader = new XmlReader(this, () => (this.#session.isLoggedIn ? LOGGED_IN : LOGGED_OUT), "document");
+    reader.feed(data);
+    reader.end();
+    return undefined;
+  }
+}
+
+/** Each element in a frame of its own, all in one buffer. */
+function framed(elements: readonly Buffer[]): Buffer {
+  let bytes = 0;
+  for (const { length } of elements) bytes += headBytes(length) + length;
+  const frames = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const element of elements) {
+    at = writeHead(frames, at, element.length);
+    element.copy(frames, at);
+    at += element.length;
+  }
+  return frames;
+}
+
+function headBytes(payloadBytes: number): number {
+  if (payloadBytes < 126) return 2;
+  return payloadBytes < 65_536 ? 4 : 10;
+}
+
+/** Answers the place behind the head. */
+function writeHead(target: Buffer, at: number, bytes: number): number {
+  target[at] = WHOLE_TEXT;
+  if (bytes < 126) {
+    target[at + 1] = bytes;
+  } else if (bytes < 65_536) {
+    target[at + 1] = 126;
+    target.writeUInt16BE(bytes, at + 2);
+  } else {
+    target[at + 1] = 127;
+    target.writeBigUInt64BE(BigInt(bytes), at + 2);
+  }
+  return at + headBytes(bytes);
+}
