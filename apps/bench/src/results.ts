@@ -54,10 +54,13 @@ export interface Run {
   /** Resident, above that of the server without clients, by client: when nothing happens and under the load. */
   readonly memory: { readonly idleBytesPerClient: number; readonly busyBytesPerClient: number } | null;
   readonly losses: Losses;
-  /** All clients are cut off for `cutMs` while events go on: from the end of the cut until all have everything. */
-  readonly catchUp: { readonly cutMs: number; readonly wholeAfterMs: number; readonly losses: Losses } | null;
-  /** All connections are cut at once: from then until all clients are connected and have everything. */
-  readonly storm: { readonly wholeAfterMs: number; readonly losses: Losses } | null;
+  /**
+   * All clients are cut off for `cutMs` while events go on: from the end of the cut until all have everything; `null` if
+   * they never had.
+   */
+  readonly catchUp: { readonly cutMs: number; readonly wholeAfterMs: number | null; readonly losses: Losses } | null;
+  /** All connections are cut at once: from then until all clients are connected and have everything; `null`: never. */
+  readonly storm: { readonly wholeAfterMs: number | null; readonly losses: Losses } | null;
   /** Whether the figures are the server's and not the generator's. */
   readonly generator: {
     /** Busy share of one core, by the busiest process of the generator. */
