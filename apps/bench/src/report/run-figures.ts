@@ -1,0 +1,65 @@
+import type { Losses, Run } from "../results.ts";
+import { duration } from "./figures.ts";
+
+const NONE: Losses = { lost: 0, doubled: 0, disordered: 0 };
+
+/** All that went wrong in a run, its cut and its storm included. */
+export function allLosses(run: Run): Losses {
+  const parts = [run.losses, run.catchUp?.losses ?? NONE, run.storm?.losses ?? NONE];
+  return {
+    lost: sum(parts, ({ lost }) => lost),
+    doubled: sum(parts, ({ doubled }) => doubled),
+    disordered: sum(parts, ({ disordered }) => disordered),
+  };
+}
+
+/** Whether every event arrived once and in its order. */
+export function isWhole(losses: Losses): boolean {
+  return losses.lost === 0 && losses.doubled === 0 && losses.disordered === 0;
+}
+
+/** `3 lost, 1 doubled`, or `none`. */
+export function lossesText({ lost, doubled, disordered }: Losses): string {
+  const parts = [
+    lost === 0 ? "" : `${lost} lost`,
+    doubled === 0 ? "" : `${doubled} doubled`,
+    disordered === 0 ? "" : `${disordered} out of order`,
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "none" : parts.join(", ");
+}
+
+/** CPU of the server's processes per delivered event, in µs. */
+export function cpuUs(run: Run): number | null {
+  return run.cpu === null ? null : run.cpu.userUsPerDelivery + run.cpu.systemUsPerDelivery;
+}
+
+/** Both ways together, per delivered event. */
+export function wireBytes(run: Run): number {
+  return run.wire.upBytesPerDelivery + run.wire.downBytesPerDelivery;
+}
+
+/** How long it took until all had everything: `2.5 s`, `never`, or a dash where it wasn't tried. */
+export function recoveryText(recovery: { readonly wholeAfterMs: number | null } | null): string {
+  if (recovery === null) return "–";
+  return recovery.wholeAfterMs === null ? "never" : duration(recovery.wholeAfterMs);
+}
+
+/** What names a run among all: the label, and the server where it isn't ours. */
+export function nameOf(run: Run): string {
+  return run.server === "sluice" ? run.label : `${run.server}, ${run.label}`;
+}
+
+/** The same run of another benchmark: same server, transport, interval and load. */
+export function isSameRun(one: Run, other: Run): boolean {
+  return (
+    nameOf(one) === nameOf(other) &&
+    one.load.clients === other.load.clients &&
+    one.load.topics === other.load.topics &&
+    one.load.eventsPerSecond === other.load.eventsPerSecond &&
+    one.load.eventBytes === other.load.eventBytes
+  );
+}
+
+function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}

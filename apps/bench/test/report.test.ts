@@ -1,0 +1,125 @@
+import { stripVTControlCharacters } from "node:util";
+import { describe, expect, test } from "vitest";
+import { compare } from "../src/report/compare.ts";
+import { digits, duration, size } from "../src/report/figures.ts";
+import { renderHtml } from "../src/report/html-report.ts";
+import { terminalTable } from "../src/report/terminal-table.ts";
+import { sampleResults, sampleRun } from "./support/sample-results.ts";
+
+const plain = stripVTControlCharacters;
+
+/** The cells of the row that begins so, of all tables. */
+function row(text: string, name: string): readonly string[] {
+  return plain(text)
+    .split("\n")
+    .filter((line) => line.startsWith(`| ${name} `))
+    .flatMap((line) => line.split("|").map((cell) => cell.trim()));
+}
+
+describe("figures", () => {
+  test.each([
+    [digits(0), "0"],
+    [digits(0.0421), "0.042"],
+    [digits(9.999), "10"],
+    [digits(12.34), "12.3"],
+    [digits(100), "100"],
+    [digits(1_234_567), "1\u202F234\u202F567"],
+    [digits(null), "–"],
+    [digits(Number.NaN), "–"],
+    [duration(999), "999 ms"],
+    [duration(2500), "2.5 s"],
+    [size(1023), "1\u202F023 B"],
+    [size(1536), "1.5 KiB"],
+    [size(3 * 1024 * 1024), "3 MiB"],
+    [size(null), "–"],
+  ])("%s", (written, expected) => expect(written).toBe(expected));
+});
+
+describe("the terminal's table", () => {
+  test("has a run's figures with their units", () => {
+    const cells = row(terminalTable(sampleResults([sampleRun()])), "WebSocket");
+    expect(cells).toEqual(expect.arrayContaining(["1.25 ms", "4.5 ms", "1.23 s", "150 ms", "420 ms", "none"]));
+    expect(cells).toEqual(expect.arrayContaining(["0.04", "12", "0.25 B", "262 B", "10.5", "8.6 KiB", "9.3 KiB"]));
+  });
+
+  test("names a peer by its server, and tells every loss, those of a cut and a storm too", () => {
+    const run = sampleRun({
+      server: "peer",
+      losses: { lost: 3, doubled: 0, disordered: 0 },
+      catchUp: { cutMs: 5000, wholeAfterMs: null, losses: { lost: 4, doubled: 0, disordered: 1 } },
+      storm: { wholeAfterMs: 1, losses: { lost: 0, doubled: 2, disordered: 0 } },
+    });
+    const cells = row(terminalTable(sampleResults([run])), "peer, WebSocket");
+    expect(cells).toEqual(expect.arrayContaining(["7 lost, 2 doubled, 1 out of order", "never"]));
+  });
+
+  test("what was not measured is a dash, what was skipped has its reason", () => {
+    const run = sampleRun({ cpu: null, memory: null, catchUp: null, storm: null });
+    const text = terminalTable(sampleResults([run], { skipped: ["nchan: not installed"] }));
+    expect(row(text, "WebSocket").filter((cell) => cell === "–")).toHaveLength(5);
+    expect(text).toContain("Skipped: nchan: not installed");
+  });
+
+  test("a generator at its limit is said", () => {
+    const generator = { cpuShare: 0.97, worstLagMs: 80, isSaturated: true };
+    expect(terminalTable(sampleResults([sampleRun({ generator })]))).toContain(
+      "at its limit (97 % of a core, 80 ms late)",
+    );
+  });
+});
+
+describe("the HTML report", () => {
+  test("needs nothing beside it", () => {
+    const html = renderHtml(sampleResults([sampleRun(), sampleRun({ label: "polling every 1 s", intervalMs: 1000 })]));
+    expect(html).not.toMatch(/<script|<link|@import|url\(|src=/);
+    expect(html.match(/<figure|<svg[^>]*viewBox/g)?.length).toBeGreaterThanOrEqual(6);
+  });
+
+  test("says first whether the figures can be believed", () => {
+    const good = renderHtml(sampleResults([sampleRun()]));
+    expect(good).toContain("5\u202F000 deliveries: nothing lost, nothing doubled, nothing out of order.");
+    const bad = renderHtml(sampleResults([sampleRun({ losses: { lost: 1, doubled: 0, disordered: 0 } })]));
+    expect(bad).not.toContain("nothing lost");
+    expect(bad).toMatch(/<p class="bad"><strong>WebSocket<\/strong>: 1 lost/);
+  });
+
+  test("escapes what comes from files", () => {
+    const html = renderHtml(sampleResults([sampleRun({ label: "<b>x</b>" })], { skipped: ["<i>y</i>"] }));
+    expect(html).not.toMatch(/<b>|<i>/);
+  });
+
+  test("a server that tells neither CPU nor memory has the other plots", () => {
+    const html = renderHtml(sampleResults([sampleRun({ cpu: null, memory: null })]));
+    expect(html).toContain("<h2>Bytes</h2>");
+    expect(html).not.toMatch(/<h2>(CPU|Memory)</);
+    expect(html).not.toMatch(/NaN|undefined/);
+  });
+});
+
+describe("comparing", () => {
+  const before = sampleResults([sampleRun(), sampleRun({ label: "SSE" }), sampleRun({ label: "gone" })]);
+
+  test("tells what moved by more than a tenth, and by how much", () => {
+    const slower = sampleRun({ delay: { ...sampleRun().delay, p99Ms: 9, p50Ms: 1.3 } });
+    const text = plain(
+      compare(before, sampleResults([slower, sampleRun({ label: "SSE" }), sampleRun({ label: "new" })])),
+    );
+    expect(text).toMatch(/WebSocket\n +p99, ms +4\.5 → 9 +× 2\n/);
+    expect(text).not.toContain("p50");
+    expect(text).toContain("No figure moved by more than a tenth: SSE.");
+    expect(text).toMatch(/new\n +only in the second/);
+    expect(text).toMatch(/gone\n +only in the first/);
+  });
+
+  test("losses are always told", () => {
+    const lossy = sampleRun({ losses: { lost: 2, doubled: 0, disordered: 0 } });
+    expect(plain(compare(before, sampleResults([lossy])))).toMatch(/losses +none → 2 lost/);
+  });
+
+  test("another load is another run", () => {
+    const load = { ...sampleRun().load, clients: 400 };
+    expect(plain(compare(before, sampleResults([sampleRun({ load })])))).toContain(
+      "only in the second, or under another load",
+    );
+  });
+});
