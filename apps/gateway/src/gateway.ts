@@ -181,7 +181,13 @@ class RunningGateway implements Gateway {
     // The admin listener first: who sees the public one open can trust the health checks too.
     this.adminUrl = await listen(this.#servers.admin, this.#config.admin.listen, "admin.listen");
     this.publicUrl = await listen(this.#servers.public, this.#config.public.listen, "public.listen");
-    logger.info({ version, public: this.publicUrl, admin: this.adminUrl }, "ready");
+    const [xmpp] = this.xmppPorts;
+    const listening = {
+      public: this.publicUrl,
+      admin: this.adminUrl,
+      ...(xmpp === undefined ? {} : { xmpp_port: xmpp }),
+    };
+    logger.info({ version, ...listening }, "ready");
   }
 
   async reload(next: Config): Promise<readonly string[]> {

@@ -6,6 +6,8 @@ export interface StartOptions {
   readonly publicPort: number;
   /** Port of the gateway's admin listener. */
   readonly adminPort: number;
+  /** Port of the gateway's XMPP listener. */
+  readonly xmppPort: number;
   /** Port of the shop. */
   readonly shopPort: number;
   /** How many times faster than on the menu pizzas are made. */
@@ -25,6 +27,7 @@ export const FLAGS = {
     what: "the gateway's port for clients, and the shop's",
   },
   "admin-port": { variable: "PLAYGROUND_ADMIN_PORT", fallback: "8081", what: "the gateway's port for publishing" },
+  "xmpp-port": { variable: "PLAYGROUND_XMPP_PORT", fallback: "5222", what: "the gateway's port for XMPP clients" },
   "shop-port": { variable: "PLAYGROUND_SHOP_PORT", fallback: "3000", what: "the port of the app behind the gateway" },
   speed: { variable: "PLAYGROUND_SPEED", fallback: "1", what: "how many times faster pizzas are made" },
   data: { variable: "PLAYGROUND_DATA", fallback: "", what: "the folder of the gateway's log" },
@@ -56,6 +59,7 @@ export function readOptions(
   return {
     publicPort: portOf("public-port", textOf("public-port")),
     adminPort: portOf("admin-port", textOf("admin-port")),
+    xmppPort: portOf("xmpp-port", textOf("xmpp-port")),
     shopPort: portOf("shop-port", textOf("shop-port")),
     speed: speedOf(textOf("speed")),
     data: data === "" ? null : data,
@@ -72,6 +76,7 @@ function parse(args: readonly string[]): Values {
       options: {
         "public-port": text,
         "admin-port": text,
+        "xmpp-port": text,
         "shop-port": text,
         speed: text,
         data: text,

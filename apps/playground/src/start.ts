@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
 import { Cook } from "./cook.ts";
-import { GatewayProcess } from "./gateway-process.ts";
+import { GatewayProcess } from "./gateway/gateway-process.ts";
 import { helpText, OptionError, readOptions, type StartOptions } from "./options.ts";
 import { renderPage } from "./page.ts";
 import { checkFree } from "./ports.ts";
@@ -52,6 +52,7 @@ type Closing = () => Promise<void>;
 async function start(options: StartOptions): Promise<void> {
   await checkFree(options.publicPort, "public-port");
   await checkFree(options.adminPort, "admin-port");
+  await checkFree(options.xmppPort, "xmpp-port");
   await checkFree(options.shopPort, "shop-port");
   /** What has been opened, the newest last: clients before the gateway, the gateway before the app. */
   const opened: Closing[] = [];
@@ -83,6 +84,7 @@ async function start(options: StartOptions): Promise<void> {
       app: shop.url,
       publicPort: options.publicPort,
       adminPort: options.adminPort,
+      xmppPort: options.xmppPort,
       data: options.data ?? DATA,
       environment: process.env,
       say,
@@ -97,7 +99,12 @@ async function start(options: StartOptions): Promise<void> {
     opened.push(() => running.stop());
     const at = await running.start();
     if (isStopping) return;
-    const addresses = { front: localUrl(at.public), admin: localUrl(at.admin), app: localUrl(shop.url) };
+    const addresses = {
+      front: localUrl(at.public),
+      admin: localUrl(at.admin),
+      app: localUrl(shop.url),
+      xmpp: localUrl(at.xmpp),
+    };
     page = renderPage(addresses);
     const cook = new Cook({
       shop: at.public,

@@ -12,6 +12,8 @@ export interface Addresses {
   readonly front: string;
   /** The gateway's admin listener. */
   readonly admin: string;
+  /** The gateway's XMPP listener. */
+  readonly xmpp: string;
   /** The shop itself. */
   readonly app: string;
 }
@@ -19,7 +21,7 @@ export interface Addresses {
 // Double quotes, since they mean the same to every shell, the ones on Windows included.
 
 /** One command per transport, each showing what happens to all orders; and one for the shop's own URL. */
-export function watchCommands({ front }: Addresses): readonly Command[] {
+export function watchCommands({ front, xmpp }: Addresses): readonly Command[] {
   const events = `${front}/realtime/events?topic=orders&topic=orders/**`;
   return [
     {
@@ -41,6 +43,11 @@ export function watchCommands({ front }: Addresses): readonly Command[] {
       title: "WebSocket",
       what: "The same over a WebSocket, with the project's own command: many builds of curl have none.",
       command: `npm run -s sluice -- watch orders "orders/**" --transport websocket --url ${front}`,
+    },
+    {
+      title: "XMPP",
+      what: "A stock client. Any other does as well: log in to localhost as nobody, the nodes are at pubsub.localhost.",
+      command: `node examples/xmpp/watch.js ${xmpp} orders "orders/**"`,
     },
     {
       title: "The shop's own URL",

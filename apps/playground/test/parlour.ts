@@ -89,7 +89,13 @@ export class Parlour {
 }
 
 async function startFront(app: string, publicListen: string, adminListen: string): Promise<Gateway> {
-  const values = { app, "public.listen": publicListen, "admin.listen": adminListen, "log.kind": "memory" };
+  const values = {
+    app,
+    "public.listen": publicListen,
+    "admin.listen": adminListen,
+    "log.kind": "memory",
+    "transports.xmpp.tcp.listen": "127.0.0.1:0",
+  };
   const overrides = Object.entries(values).map(([key, value]) => ({ key, value }));
   const loaded = await loadConfig({ path: CONFIG, env: {}, mode: "serve", overrides });
   if ("faults" in loaded) throw new Error(JSON.stringify(loaded.faults));

@@ -52,14 +52,17 @@ async function order(front: string, pizza: string): Promise<OrderView> {
 }
 
 describe.skipIf(process.platform === "win32")("the commands that it prints", () => {
-  test("show an order on all four transports at once, and on the shop's own URL", async () => {
+  test("show an order on every transport at once, and on the shop's own URL", async () => {
     const watching = {
       "long-polling": [new Running(started.command("Long polling"))],
       sse: [new Running(started.command("Server-Sent Events")), new Running(started.command("The shop's own URL"))],
       websocket: [new Running(started.command("WebSocket"))],
+      xmpp: [new Running(started.command("XMPP"))],
     };
     const all = Object.values(watching).flat();
-    const streams = [watching.sse[0] as Running, watching.websocket[0] as Running];
+    const streams = [watching.sse[0], watching.websocket[0], watching.xmpp[0]].filter(
+      (running) => running !== undefined,
+    );
     try {
       for (const [transport, commands] of Object.entries(watching)) {
         // The cook watches too, by long polling.
@@ -97,7 +100,15 @@ describe.skipIf(process.platform === "win32")("the commands that it prints", () 
 describe("the shop and its gateway", () => {
   test("show the page, with the same commands", async () => {
     const page = (await (await fetch(started.front)).text()).replaceAll(/<[^>]*>/g, "");
-    const titles = ["Polling", "Long polling", "Server-Sent Events", "WebSocket", "The shop's own URL", "Then order:"];
+    const titles = [
+      "Polling",
+      "Long polling",
+      "Server-Sent Events",
+      "WebSocket",
+      "XMPP",
+      "The shop's own URL",
+      "Then order:",
+    ];
     for (const title of titles) {
       const command = started.command(title);
       expect(page).toContain(command.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`));
@@ -132,8 +143,9 @@ describe("starting", () => {
     const squatter = createServer().listen(0, "127.0.0.1");
     await once(squatter, "listening");
     const { port } = squatter.address() as AddressInfo;
-    for (const flag of ["public-port", "admin-port", "shop-port"]) {
-      const args = ["--public-port", "0", "--admin-port", "0", "--shop-port", "0", `--${flag}`, String(port)];
+    for (const flag of ["public-port", "admin-port", "xmpp-port", "shop-port"]) {
+      const free = ["--public-port", "0", "--admin-port", "0", "--xmpp-port", "0", "--shop-port", "0"];
+      const args = [...free, `--${flag}`, String(port)];
       const refused = new Started(args);
       expect(await refused.exitCode()).toBe(1);
       expect(refused.stderr).toMatch(new RegExp(`^sluice: port ${port} is taken\\. .*npm start -- --${flag} \\d+\\n$`));

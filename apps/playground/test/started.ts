@@ -21,7 +21,7 @@ export class Started {
 
   /** The shop and the gateway on free ports, with a log in this folder, ten times as fast as on the menu. */
   static async open(data: string): Promise<Started> {
-    const args = ["--public-port", "0", "--admin-port", "0", "--shop-port", "0"];
+    const args = ["--public-port", "0", "--admin-port", "0", "--xmpp-port", "0", "--shop-port", "0"];
     const started = new Started([...args, "--speed", "10", "--data", data]);
     await started.untilSaid("Then order:");
     return started;
@@ -54,7 +54,7 @@ export class Started {
 
   /** The printed command that begins with the title. */
   command(title: string): string {
-    return this.#find(new RegExp(`${title}\\s+((?:curl|npm) .*)`));
+    return this.#find(new RegExp(`${title}\\s+((?:curl|npm|node) .*)`));
   }
 
   signal(signal: NodeJS.Signals): void {

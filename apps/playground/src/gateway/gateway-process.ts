@@ -11,6 +11,8 @@ export interface GatewayProcessOptions {
   readonly publicPort: number;
   /** 0 is any free one. */
   readonly adminPort: number;
+  /** 0 is any free one. */
+  readonly xmppPort: number;
   /** Folder of the log. */
   readonly data: string;
   /** What `process.env` has. */
@@ -21,10 +23,11 @@ export interface GatewayProcessOptions {
   readonly onLost: () => void;
 }
 
-/** Where a gateway that is ready listens: `http://127.0.0.1:8080` and `http://127.0.0.1:8081`. */
+/** Where a gateway that is ready listens: `http://127.0.0.1:8080`, `http://127.0.0.1:8081`, `xmpp://127.0.0.1:5222`. */
 export interface GatewayAddresses {
   readonly public: string;
   readonly admin: string;
+  readonly xmpp: string;
 }
 
 /** A line of the gateway's log, as far as it matters here. */
@@ -33,10 +36,11 @@ interface LogLine {
   readonly msg?: unknown;
   readonly public?: unknown;
   readonly admin?: unknown;
+  readonly xmpp_port?: unknown;
 }
 
-const COMMAND = fileURLToPath(new URL("../../gateway/src/main.ts", import.meta.url));
-const CONFIG = fileURLToPath(new URL("../sluice.yaml", import.meta.url));
+const COMMAND = fileURLToPath(new URL("../../../gateway/src/main.ts", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../sluice.yaml", import.meta.url));
 const READY_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 10_000;
 const WORTH_SHOWING: ReadonlySet<unknown> = new Set(["warn", "error", "fatal"]);
@@ -102,13 +106,14 @@ export class GatewayProcess {
   }
 
   #spawn(): ChildProcess & { readonly stdout: NonNullable<ChildProcess["stdout"]> } {
-    const { app, publicPort, adminPort, data, environment } = this.#options;
+    const { app, publicPort, adminPort, xmppPort, data, environment } = this.#options;
     return spawn(process.execPath, [COMMAND, "serve", "--config", CONFIG], {
       stdio: ["ignore", "pipe", "inherit"],
       env: {
         ...environment,
         SLUICE_PUBLIC_LISTEN: hostOf(this.#addresses?.public, publicPort),
         SLUICE_ADMIN_LISTEN: hostOf(this.#addresses?.admin, adminPort),
+        SLUICE_TRANSPORTS_XMPP_TCP_LISTEN: hostOf(this.#addresses?.xmpp, xmppPort),
         SLUICE_APP: app,
         SLUICE_LOG_PATH: data,
         SLUICE_LOGGING_LEVEL: "info",
@@ -120,8 +125,10 @@ export class GatewayProcess {
   /** The gateway's log is JSON lines here. It tells where it listens, and warnings are worth showing. */
   #read(text: string, onReady: (addresses: GatewayAddresses) => void): void {
     const line = parse(text);
-    if (line.msg === "ready") onReady({ public: String(line.public), admin: String(line.admin) });
-    else if (WORTH_SHOWING.has(line.level)) this.#options.say(`gateway: ${String(line.msg)}`);
+    if (line.msg === "ready") {
+      const xmpp = `xmpp://127.0.0.1:${String(line.xmpp_port)}`;
+      onReady({ public: String(line.public), admin: String(line.admin), xmpp });
+    } else if (WORTH_SHOWING.has(line.level)) this.#options.say(`gateway: ${String(line.msg)}`);
   }
 
   #lose(): void {
