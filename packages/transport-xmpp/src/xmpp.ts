@@ -10,9 +10,11 @@ import {
 import type { Seats } from "@sluice/http";
 import type { FastifyInstance } from "fastify";
 import { registerBosh } from "./bosh/bosh-route.ts";
+import { Database } from "./pubsub/database.ts";
 import { ItemCodecs } from "./pubsub/item-codec.ts";
 import { Login, type XmppAccount } from "./login/login.ts";
 import { PubSubService } from "./pubsub/pubsub.ts";
+import { CutStreams } from "./session/cut-streams.ts";
 import { Sessions } from "./session/sessions.ts";
 import type { Session } from "./session/session.ts";
 import type { Shared, XmppLimits } from "./session/shared.ts";
@@ -37,13 +39,13 @@ export interface XmppOptions {
   readonly limits: () => XmppLimits;
   /** Shared with others that hold connections. */
   readonly seats: Seats;
-  /** File of the subscriptions; `null` keeps them in memory. */
+  /** File of subscriptions and of streams that were cut; `null` keeps them in memory. */
   readonly path: string | null;
   /** URL of an event that is too large for a stanza. */
   readonly linkTo: (event: StoredEvent) => string;
   /** A client that nothing was heard of for so long is asked. Default: a minute. */
   readonly idleMs?: number;
-  /** How long a stream that was cut can be resumed; after that a login does it. Default: an hour. */
+  /** How long a stream that was cut can be resumed; after that a login does it. Default: a day, as the log keeps events. */
   readonly hibernateMs?: number;
 }
 
@@ -56,7 +58,7 @@ export interface XmppTransport extends Transport {
 }
 
 const IDLE_MS = 60_000;
-const HIBERNATE_MS = 3_600_000;
+const HIBERNATE_MS = 86_400_000;
 /** Between two rounds of a drain. */
 const ROUND_MS = 20;
 
@@ -70,6 +72,7 @@ class Xmpp implements XmppTransport {
   readonly #options: XmppOptions;
   readonly #listener: TcpListener | null;
   #shared: Shared | null = null;
+  #database: Database | null = null;
 
   constructor(options: XmppOptions) {
     this.#options = options;
@@ -94,7 +97,9 @@ class Xmpp implements XmppTransport {
 
   async start(context: TransportContext): Promise<void> {
     const { domain, access, accounts, publicFilters, limits, path, linkTo } = this.#options;
-    const { bus, clock } = context;
+    const { bus, clock, logger } = context;
+    const database = new Database(path, clock, logger);
+    this.#database = database;
     const service = `pubsub.${domain.toLowerCase()}`;
     const eventBytes = (): number => limits().eventBytes;
     this.#shared = {
@@ -102,9 +107,10 @@ class Xmpp implements XmppTransport {
       access,
       wheel: new HeartbeatWheel(clock),
       login: new Login(access, accounts, () => publicFilters().length > 0),
-      store: new SubscriptionStore(path, clock),
+      store: new SubscriptionStore(database, clock),
       codecs: new ItemCodecs(service, linkTo),
-      sessions: new Sessions(clock),
+      sessions: new Sessions(),
+      cutStreams: new CutStreams(database, clock),
       pubsub: new PubSubService({ bus, clock, eventBytes, publicFilters }),
       domain: domain.toLowerCase(),
       service,
@@ -117,7 +123,7 @@ class Xmpp implements XmppTransport {
 
   async drain(reason: CloseReason, spreadMs: number, deadline: AbortSignal): Promise<void> {
     if (this.#shared === null) return;
-    const { sessions, clock, store, wheel } = this.#shared;
+    const { sessions, clock, wheel } = this.#shared;
     this.#listener?.close();
     const cut = (): void => this.#terminate();
     deadline.addEventListener("abort", cut);
@@ -126,9 +132,8 @@ class Xmpp implements XmppTransport {
     await sessions.emptied();
     stop();
     deadline.removeEventListener("abort", cut);
-    sessions.close();
     wheel.close();
-    store.close();
+    this.#database?.close();
   }
 
   #terminate(): void {

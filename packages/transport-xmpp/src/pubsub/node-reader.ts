@@ -95,12 +95,8 @@ export class NodeReader implements Sink<Buffer>, Acknowledged {
 
   acknowledged(position: number): void {
     const { bus, store } = this.#host;
-    const cursor = bus.cursorAt(position);
-    this.#cursor = cursor;
-    const known = parseCursor(this.stored.cursor);
-    if (known.epoch === parseCursor(cursor).epoch && known.position >= position) return;
-    this.stored.cursor = cursor;
-    store.moved(this.stored);
+    this.#cursor = bus.cursorAt(position);
+    store.reached(this.stored, this.#cursor);
   }
 
   /** There is room again. */

@@ -1,5 +1,6 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { Clock } from "@sluice/core";
+import type { StatementSync } from "node:sqlite";
+import { parseCursor, type Clock } from "@sluice/core";
+import type { Database, Writer } from "./database.ts";
 
 /** A subscription that is there whether its subscriber is or not. */
 export interface StoredSubscription {
@@ -11,46 +12,38 @@ export interface StoredSubscription {
   cursor: string;
 }
 
-/** How long cursors wait to be written together: what a crash costs is seen again, not lost. */
-const FLUSH_MS = 1000;
 /** A subscriber that was not seen for so long is forgotten. */
 const FORGET_MS = 90 * 86_400_000;
 
 const SCHEMA = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = NORMAL;
   CREATE TABLE IF NOT EXISTS subscriptions (
     jid TEXT NOT NULL, node TEXT NOT NULL, cursor TEXT NOT NULL, seen_at INTEGER NOT NULL,
     PRIMARY KEY (jid, node)
   ) STRICT, WITHOUT ROWID;
 `;
 
-/**
- * Subscriptions with their cursors. Comings and goings are written at once, cursors once a second: few and small rows, so
- * that it needs no thread of its own.
- */
-export class SubscriptionStore {
+/** Subscriptions with their cursors. Comings and goings are written at once, cursors once a second. */
+export class SubscriptionStore implements Writer {
   readonly #clock: Clock;
-  readonly #database: DatabaseSync;
+  readonly #database: Database;
   readonly #statements: { readonly put: StatementSync; readonly remove: StatementSync };
   readonly #byJid = new Map<string, Map<string, StoredSubscription>>();
   readonly #moved = new Set<StoredSubscription>();
-  #cancelFlush: (() => void) | null = null;
 
-  /** @param path of the file; `null` keeps nothing beyond this process */
-  constructor(path: string | null, clock: Clock) {
+  constructor(database: Database, clock: Clock) {
     this.#clock = clock;
-    this.#database = new DatabaseSync(path ?? ":memory:");
-    this.#database.exec(SCHEMA);
-    this.#database.prepare("DELETE FROM subscriptions WHERE seen_at < ?").run(clock.now() - FORGET_MS);
-    const rows = this.#database.prepare("SELECT jid, node, cursor FROM subscriptions").all();
+    this.#database = database;
+    database.exec(SCHEMA);
+    database.prepare("DELETE FROM subscriptions WHERE seen_at < ?").run(clock.now() - FORGET_MS);
+    const rows = database.prepare("SELECT jid, node, cursor FROM subscriptions").all();
     for (const { jid, node, cursor } of rows) {
       this.#hold({ jid: String(jid), node: String(node), cursor: String(cursor), isLasting: true });
     }
     this.#statements = {
-      put: this.#database.prepare("INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?, ?)"),
-      remove: this.#database.prepare("DELETE FROM subscriptions WHERE jid = ? AND node = ?"),
+      put: database.prepare("INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?, ?)"),
+      remove: database.prepare("DELETE FROM subscriptions WHERE jid = ? AND node = ?"),
     };
+    database.register(this);
   }
 
   /** Those of a JID, full or bare. */
@@ -79,28 +72,27 @@ export class SubscriptionStore {
     this.#statements.remove.run(jid, node);
   }
 
-  /** The subscriber has got further. */
+  /** The subscriber has got as far as a cursor; another device of the same user may be further. */
+  reached(subscription: StoredSubscription, cursor: string): void {
+    const [known, reached] = [parseCursor(subscription.cursor), parseCursor(cursor)];
+    if (known.epoch === reached.epoch && known.position >= reached.position) return;
+    subscription.cursor = cursor;
+    this.moved(subscription);
+  }
+
+  /** The subscription is to be written again: its cursor is another, or its subscriber was seen. */
   moved(subscription: StoredSubscription): void {
     if (!subscription.isLasting || this.find(subscription.jid, subscription.node) !== subscription) return;
     this.#moved.add(subscription);
-    this.#cancelFlush ??= this.#clock.after(FLUSH_MS, () => this.flush());
+    this.#database.changed();
   }
 
-  /** Writes the cursors that have moved. */
-  flush(): void {
-    this.#cancelFlush?.();
-    this.#cancelFlush = null;
-    if (this.#moved.size === 0) return;
-    this.#database.exec("BEGIN");
+  write(): void {
     for (const subscription of this.#moved) this.#put(subscription);
-    this.#database.exec("COMMIT");
-    this.#moved.clear();
   }
 
-  close(): void {
-    if (!this.#database.isOpen) return;
-    this.flush();
-    this.#database.close();
+  written(): void {
+    this.#moved.clear();
   }
 
   #hold(subscription: StoredSubscription): void {

@@ -1,59 +1,48 @@
-import type { Clock } from "@sluice/core";
 import type { Ledger } from "./ledger.ts";
 
-/** After an item the client is asked what it has got, when so many are out or so long has passed. */
-const ASK_AFTER = 100;
-const ASK_AFTER_MS = 1000;
+/** Stanzas after which the client is asked along with the next. Fewer are asked about when a session's time has come. */
+const ASK_AFTER = 256;
 
-/** Sees to it that a client is asked how far it has got: seldom, never twice at a time, and not for nothing. */
+/**
+ * When a client is to be asked how far it has got: seldom, never twice at a time, and not for nothing. Each answer is a
+ * read of the socket and an element to be parsed, some five times as much work as an item.
+ */
 export class Inquiry {
   readonly #ledger: Ledger;
-  readonly #clock: Clock;
-  readonly #put: () => void;
   /** What had been sent when the client was asked last; `null` unless it owes the answer. */
   #askedAt: number | null = null;
-  #answeredAt = 0;
-  #cancel: (() => void) | null = null;
+  #answeredAt: number;
 
-  /** @param put asks the client */
-  constructor(ledger: Ledger, clock: Clock, put: () => void) {
+  constructor(ledger: Ledger) {
     this.#ledger = ledger;
-    this.#clock = clock;
-    this.#put = put;
+    this.#answeredAt = ledger.sent;
   }
 
-  /** Something has been sent that has to be acknowledged. */
-  owe(): void {
-    if (this.#askedAt !== null) return;
-    if (this.#ledger.sent - this.#answeredAt >= ASK_AFTER) this.ask();
-    else this.#cancel ??= this.#clock.after(ASK_AFTER_MS, () => this.ask());
+  /** Whether so much is out that it can't wait. */
+  get isPressing(): boolean {
+    return this.#askedAt === null && this.#ledger.sent - this.#answeredAt >= ASK_AFTER;
   }
 
-  /** Asks at once. */
-  ask(): void {
-    this.stop();
+  /** Whether there is something new to ask about. Clients that count too little would otherwise be asked for ever. */
+  get isDue(): boolean {
+    return this.#askedAt === null && this.#ledger.isOwed && this.#ledger.sent > this.#answeredAt;
+  }
+
+  /** The question has been put, and counted in the ledger if it is a stanza. */
+  asked(): void {
     this.#askedAt = this.#ledger.sent;
-    this.#put();
   }
 
-  /** The client has the first `number` stanzas. */
+  /** The client has the first `number` stanzas. One that can't be is passed over: nothing is known to have arrived. */
   answered(number: number): void {
     this.#ledger.acknowledge(number);
-    const askedAt = this.#askedAt;
-    if (askedAt === null) return;
+    if (this.#askedAt === null) return;
+    this.#answeredAt = this.#askedAt;
     this.#askedAt = null;
-    this.#answeredAt = askedAt;
-    // Clients that count too little would otherwise be asked for ever.
-    if (this.#ledger.sent > askedAt + 1 && this.#ledger.isOwed) this.owe();
   }
 
   /** What is asked from now on is another question: nothing is owed. */
   reset(): void {
     this.#askedAt = null;
-  }
-
-  stop(): void {
-    this.#cancel?.();
-    this.#cancel = null;
   }
 }

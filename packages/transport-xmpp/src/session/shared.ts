@@ -1,4 +1,5 @@
 import type { Access, Bus, Clock, HeartbeatWheel, Logger, Meter } from "@sluice/core";
+import type { CutStreams } from "./cut-streams.ts";
 import type { ItemCodecs } from "../pubsub/item-codec.ts";
 import type { Login } from "../login/login.ts";
 import type { PubSubService } from "../pubsub/pubsub.ts";
@@ -25,6 +26,7 @@ export interface Shared {
   readonly store: SubscriptionStore;
   readonly codecs: ItemCodecs;
   readonly sessions: Sessions;
+  readonly cutStreams: CutStreams;
   readonly pubsub: PubSubService;
   readonly domain: string;
   /** JID of the PubSub service. */

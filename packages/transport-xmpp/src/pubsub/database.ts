@@ -1,0 +1,76 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Clock, Logger } from "@sluice/core";
+
+/** How long changes wait to be written together. */
+const FLUSH_MS = 1000;
+
+/** Somebody whose changes can wait a second. */
+export interface Writer {
+  /** Writes what has changed. Called in a transaction; again if that fails. */
+  write(): void;
+  /** What was written is kept. */
+  written(): void;
+}
+
+/**
+ * The file beside the log in which subscriptions and cut streams outlive the process. Few and small rows, written together
+ * once a second, so that it needs no thread of its own; what a crash costs is seen again, not lost.
+ */
+export class Database {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #sqlite: DatabaseSync;
+  readonly #writers: Writer[] = [];
+  #cancelFlush: (() => void) | null = null;
+
+  /** @param path `null` keeps nothing beyond this process */
+  constructor(path: string | null, clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#sqlite = new DatabaseSync(path ?? ":memory:");
+    this.#sqlite.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+  }
+
+  /** Runs statements that answer nothing: a schema, say. */
+  exec(sql: string): void {
+    this.#sqlite.exec(sql);
+  }
+
+  prepare(sql: string): StatementSync {
+    return this.#sqlite.prepare(sql);
+  }
+
+  /** From now on the writer is asked for its changes. */
+  register(writer: Writer): void {
+    this.#writers.push(writer);
+  }
+
+  /** Something has changed that is to be written within a second. */
+  changed(): void {
+    this.#cancelFlush ??= this.#clock.after(FLUSH_MS, () => this.flush());
+  }
+
+  /** Writes all that has changed. If the disk doesn't take it, it is tried again in a second. */
+  flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = null;
+    try {
+      this.#sqlite.exec("BEGIN");
+      for (const writer of this.#writers) writer.write();
+      this.#sqlite.exec("COMMIT");
+      for (const writer of this.#writers) writer.written();
+    } catch (error) {
+      this.#logger.error({ err: error }, "XMPP subscriptions could not be written");
+      if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
+      this.changed();
+    }
+  }
+
+  /** Writes what is left, and lets go of the file. Idempotent. */
+  close(): void {
+    if (!this.#sqlite.isOpen) return;
+    this.flush();
+    this.#cancelFlush?.();
+    this.#sqlite.close();
+  }
+}

@@ -1,0 +1,82 @@
+import type { StatementSync } from "node:sqlite";
+import type { Clock } from "@sluice/core";
+import type { CutStream } from "./cut-stream.ts";
+import type { Database, Writer } from "../pubsub/database.ts";
+
+/** Streams that wait at the most; beyond, the oldest have to log in again. */
+const MAX_STREAMS = 20_000;
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS cut_streams (
+    id TEXT NOT NULL PRIMARY KEY, jid TEXT NOT NULL, ends_at INTEGER NOT NULL, state TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS cut_streams_by_jid ON cut_streams (jid);
+  CREATE INDEX IF NOT EXISTS cut_streams_by_end ON cut_streams (ends_at);
+`;
+const OLDEST = "SELECT id FROM cut_streams ORDER BY ends_at LIMIT max(0, (SELECT count(*) FROM cut_streams) - ?)";
+
+/**
+ * Streams that were cut and can be resumed. They are in the database alone: clients that are away cost no memory, and a
+ * restart of the gateway makes no difference to them. A stream is here only as long as it is cut, so what is here is
+ * what the client was last sent, whenever the process ends; one that a crash took before it was written is not found,
+ * and its client logs in again.
+ */
+export class CutStreams implements Writer {
+  readonly #clock: Clock;
+  readonly #database: Database;
+  readonly #statements: Readonly<Record<"put" | "find" | "remove" | "removeJid" | "trim" | "crop", StatementSync>>;
+  readonly #unwritten = new Map<string, { readonly cut: CutStream; readonly endsAtMs: number }>();
+
+  constructor(database: Database, clock: Clock) {
+    this.#clock = clock;
+    this.#database = database;
+    database.exec(SCHEMA);
+    this.#statements = {
+      put: database.prepare("INSERT OR REPLACE INTO cut_streams VALUES (?, ?, ?, ?)"),
+      find: database.prepare("SELECT state FROM cut_streams WHERE id = ? AND ends_at > ?"),
+      remove: database.prepare("DELETE FROM cut_streams WHERE id = ?"),
+      removeJid: database.prepare("DELETE FROM cut_streams WHERE jid = ?"),
+      trim: database.prepare("DELETE FROM cut_streams WHERE ends_at <= ?"),
+      crop: database.prepare(`DELETE FROM cut_streams WHERE id IN (${OLDEST})`),
+    };
+    database.register(this);
+  }
+
+  /** Keeps a stream for so long. */
+  add(cut: CutStream, forMs: number): void {
+    this.#unwritten.set(cut.id, { cut, endsAtMs: Math.ceil(this.#clock.now() + forMs) });
+    this.#database.changed();
+  }
+
+  /** The stream that can be resumed by this id. */
+  find(id: string): CutStream | null {
+    const nowMs = this.#clock.now();
+    const unwritten = this.#unwritten.get(id);
+    if (unwritten !== undefined) return unwritten.endsAtMs > nowMs ? unwritten.cut : null;
+    const row = this.#statements.find.get(id, nowMs);
+    return row === undefined ? null : (JSON.parse(String(row["state"])) as CutStream);
+  }
+
+  /** Takes one out: it goes on, and what is kept of it is not true any more. Idempotent. */
+  remove(id: string): void {
+    if (!this.#unwritten.delete(id)) this.#statements.remove.run(id);
+  }
+
+  /** Takes out those of a full JID: somebody has come back under it as a new stream. */
+  supersede(jid: string): void {
+    for (const [id, { cut }] of this.#unwritten) if (cut.jid === jid) this.#unwritten.delete(id);
+    this.#statements.removeJid.run(jid);
+  }
+
+  write(): void {
+    if (this.#unwritten.size === 0) return;
+    const { put, trim, crop } = this.#statements;
+    for (const { cut, endsAtMs } of this.#unwritten.values()) put.run(cut.id, cut.jid, endsAtMs, JSON.stringify(cut));
+    trim.run(this.#clock.now());
+    crop.run(MAX_STREAMS);
+  }
+
+  written(): void {
+    this.#unwritten.clear();
+  }
+}

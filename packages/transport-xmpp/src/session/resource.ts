@@ -1,0 +1,227 @@
+import { parseCursor, formatCursor, type CloseReason } from "@sluice/core";
+import { createElement, escapeXML, type Element } from "ltx";
+import type { Channel } from "./channel.ts";
+import { nodesAt, type CutStream } from "./cut-stream.ts";
+import { answerHost } from "./host-queries.ts";
+import { Inquiry } from "./inquiry.ts";
+import { Ledger, type Acknowledged } from "./ledger.ts";
+import type { Identity } from "../login/login.ts";
+import type { ReaderHost } from "../pubsub/node-reader.ts";
+import type { Shared } from "./shared.ts";
+import { numberOf, requestElement, StreamManagement } from "./stream-management.ts";
+import { Subscriber, type ResourceName } from "./subscriber.ts";
+import { isSameJid } from "../xml/jid.ts";
+import { NS } from "../xml/namespaces.ts";
+import { errorOf, resultOf, StanzaError, toStanzaError } from "../xml/stanza.ts";
+import type { XmlNode } from "../xml/xml-node.ts";
+
+/** Places that are kept of a stream that was cut: of a longer list every second one, and the last. */
+const MAX_KEPT = 512;
+
+/** What a resource needs of the stream that it is bound on. */
+export interface Carrier {
+  readonly shared: Shared;
+  readonly channel: Channel;
+  readonly identity: Identity;
+  /** Ends the stream. */
+  readonly close: (reason: CloseReason) => void;
+}
+
+/**
+ * A bound resource: it answers the client's stanzas, sends it events, and knows how far the client has got. It ends with
+ * its stream; what is left then, {@link Resource.cut}, is enough for another to go on.
+ */
+export class Resource implements ReaderHost {
+  readonly name: ResourceName;
+  readonly ledger: Ledger;
+  readonly management: StreamManagement;
+  readonly subscriber: Subscriber;
+  readonly messageHead: Buffer;
+  readonly #carrier: Carrier;
+  readonly #inquiry: Inquiry;
+  #isClosed = false;
+
+  constructor(carrier: Carrier, name: ResourceName, sent: number = 0) {
+    this.#carrier = carrier;
+    this.name = name;
+    this.ledger = new Ledger(sent);
+    this.management = new StreamManagement(this.ledger);
+    this.subscriber = new Subscriber(carrier.shared, name, carrier.identity, this);
+    this.messageHead = Buffer.from(`<message${carrier.channel.declaration} to="${escapeXML(name.jid)}"`);
+    this.#inquiry = new Inquiry(this.ledger);
+  }
+
+  /**
+   * The resource of a stream that was cut, for its client, who has `h` stanzas of it; `null` if that can't be.
+   * Nothing is sent yet: see {@link goOn}.
+   */
+  static resumed(carrier: Carrier, cut: CutStream, h: number): Resource | null {
+    const number = numberOf(h, cut.base, cut.acknowledged);
+    if (number < cut.acknowledged || number > cut.sent) return null;
+    const resource = new Resource(carrier, cut, number);
+    resource.management.resume(cut.id, cut.base, cut.received);
+    return resource;
+  }
+
+  // What readers see.
+
+  get bus(): Shared["bus"] {
+    return this.#carrier.shared.bus;
+  }
+
+  get codecs(): Shared["codecs"] {
+    return this.#carrier.shared.codecs;
+  }
+
+  get store(): Shared["store"] {
+    return this.#carrier.shared.store;
+  }
+
+  get service(): string {
+    return this.#carrier.shared.service;
+  }
+
+  deliver(stanzas: readonly Buffer[]): boolean {
+    if (this.#isClosed) return false;
+    const { channel } = this.#carrier;
+    if (channel.isConfirming || !this.#inquiry.isPressing) return channel.write(stanzas);
+    return channel.write([...stanzas, this.#question()]);
+  }
+
+  close(reason: CloseReason): void {
+    this.#carrier.close(reason);
+  }
+
+  // What the stream tells.
+
+  /** Takes a stanza of the client. @throws what is no fault of the client's */
+  async take(stanza: XmlNode): Promise<void> {
+    this.management.received += 1;
+    if (stanza.name === "iq") return this.#iq(stanza);
+    if (stanza.name === "presence") return this.#presence(stanza);
+    if (stanza.attribute("type") === "error") return undefined;
+    return this.send(errorOf(stanza, new StanzaError("cancel", "service-unavailable"), this.name.jid));
+  }
+
+  /** Sends a stanza. It is kept until the client has it. */
+  send(stanza: Element): void {
+    this.#sendText(stanza.toString());
+  }
+
+  /** Stream management begins, and counts anew. */
+  enable(isResumable: boolean): void {
+    this.management.enable(isResumable);
+    this.#inquiry.reset();
+  }
+
+  /** The client says to have `h` stanzas. */
+  acknowledged(h: number): void {
+    this.#inquiry.answered(this.management.numberOf(h));
+  }
+
+  /** Asks the client how far it has got: because something is owed, or to find out whether it is there. */
+  ask(isAnyway: boolean): void {
+    if (!this.#isClosed && (isAnyway || this.#inquiry.isDue)) this.#carrier.channel.write([this.#question()]);
+  }
+
+  /** Goes on where a stream was cut: what its client has not got comes again. */
+  async goOn(cut: CutStream): Promise<void> {
+    for (const [number, text] of cut.texts) if (number > this.ledger.acknowledged) this.#sendText(text);
+    await this.subscriber.resume(nodesAt(cut, this.ledger.acknowledged), cut.isAvailable);
+  }
+
+  /** What has to be known to resume the stream; `null` if its client did not ask for that. */
+  cut(): CutStream | null {
+    const { resumption, base, received } = this.management;
+    if (resumption === null) return null;
+    const { readers, isAvailable } = this.subscriber;
+    const { epoch } = parseCursor(this.bus.cursor);
+    const index = new Map<Acknowledged, number>(readers.map((reader, at) => [reader, at]));
+    const owed = this.ledger.owed.flatMap(({ number, reader, position }) => {
+      const at = index.get(reader);
+      return at === undefined ? [] : [[number, at, formatCursor(epoch, position)] as const];
+    });
+    const { bare, jid, isAnonymous, isPassing } = this.name;
+    const { sent, acknowledged, texts } = this.ledger;
+    return {
+      ...{ id: resumption, bare, jid, isAnonymous, isPassing, isAvailable, base, sent, acknowledged, received },
+      nodes: readers.map(({ stored: { jid: subscriber, node, isLasting }, cursor }) => {
+        return { jid: subscriber, node, isLasting, cursor };
+      }),
+      owed: owed.slice(-MAX_KEPT),
+      texts: [...texts],
+    };
+  }
+
+  /** The stream is gone. */
+  stop(): void {
+    this.#isClosed = true;
+    this.subscriber.close();
+  }
+
+  async #iq(iq: XmlNode): Promise<void> {
+    const type = iq.attribute("type");
+    const id = iq.attribute("id");
+    const { jid } = this.name;
+    if (type === "result" || type === "error") return this.#answered(id ?? "");
+    try {
+      if (id === undefined || (type !== "get" && type !== "set")) throw new StanzaError("modify", "bad-request");
+      this.send(resultOf(iq, jid, ...(await this.#answer(iq))));
+    } catch (error) {
+      const told = toStanzaError(error);
+      if (told === null) throw error;
+      this.#carrier.shared.meter.refused("xmpp", told.condition);
+      this.send(errorOf(iq, told, jid));
+    }
+    return undefined;
+  }
+
+  async #answer(iq: XmlNode): Promise<readonly Element[]> {
+    const { service, domain, pubsub } = this.#carrier.shared;
+    const to = iq.attribute("to");
+    if (to?.toLowerCase() === service) return pubsub.answer(iq, this.subscriber);
+    const isHost = to === undefined || to.toLowerCase() === domain;
+    if (isHost || isSameJid(to, this.name.bare) || isSameJid(to, this.name.jid)) return answerHost(iq, service);
+    throw new StanzaError("cancel", "service-unavailable");
+  }
+
+  async #presence(presence: XmlNode): Promise<void> {
+    if (presence.attribute("to") !== undefined) return;
+    const type = presence.attribute("type");
+    if (type === "unavailable") this.subscriber.disappear();
+    if (type !== undefined) return;
+    this.send(createElement("presence", { from: this.name.jid, to: this.name.jid }));
+    await this.subscriber.appear();
+  }
+
+  /** `<r/>`; where there is no stream management, a ping. */
+  #question(): Buffer {
+    if (this.management.isOn) {
+      this.#inquiry.asked();
+      return Buffer.from(requestElement().toString());
+    }
+    this.ledger.addPassing();
+    this.#inquiry.asked();
+    const { domain } = this.#carrier.shared;
+    const ping = { type: "get", id: `ack-${this.ledger.sent}`, from: domain, to: this.name.jid };
+    return this.#declared(createElement("iq", ping, createElement("ping", { xmlns: NS.ping })).toString());
+  }
+
+  /** An answer to a ping is as good as an acknowledgement of all up to it, whatever it says. */
+  #answered(id: string): void {
+    const match = /^ack-(\d{1,15})$/.exec(id);
+    if (match !== null && !this.management.isOn) this.#inquiry.answered(Number(match[1]));
+  }
+
+  /** What `write` answers is the inbox's business: it handles nothing more until there is room. */
+  #sendText(text: string): void {
+    if (this.#isClosed) return;
+    this.ledger.addText(text);
+    this.#carrier.channel.write([this.#declared(text)]);
+  }
+
+  #declared(text: string): Buffer {
+    const { declaration } = this.#carrier.channel;
+    return Buffer.from(text.replace(/^<(?:iq|message|presence)(?=[\s/>])/, `$&${declaration}`));
+  }
+}
