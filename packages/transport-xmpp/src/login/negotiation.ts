@@ -16,8 +16,8 @@ export interface Ground {
 
 /** What an element of a client that nobody knows yet comes to. */
 export type NegotiationStep =
-  | { readonly then: "wait" | "restart" | "startTls" | "refuse"; readonly answer: Element }
-  | { readonly then: "end"; readonly answer: Element | null; readonly condition: string };
+  | { readonly next: "wait" | "restart" | "startTls" | "refuse"; readonly answer: Element }
+  | { readonly next: "end"; readonly answer: Element | null; readonly condition: string };
 
 /** The way of one stream to its login: TLS (RFC 6120 §5), then SASL (§6). */
 export class Negotiation {
@@ -49,22 +49,20 @@ export class Negotiation {
   async take(node: XmlNode): Promise<NegotiationStep> {
     if (this.#ground.needsTls) {
       if (!node.is("starttls", NS.tls)) return ended("not-authorized");
-      return { then: "startTls", answer: createElement("proceed", { xmlns: NS.tls }) };
+      return { next: "startTls", answer: createElement("proceed", { xmlns: NS.tls }) };
     }
     if (node.ns !== NS.sasl || this.#sasl === null) return ended("not-authorized");
     const step = await this.#step(this.#sasl, node);
-    switch (step.kind) {
-      case "challenge":
-        return { then: "wait", answer: createElement("challenge", { xmlns: NS.sasl }, base64(step.text)) };
-      case "success":
-        this.#identity = step.identity;
-        return { then: "restart", answer: createElement("success", { xmlns: NS.sasl }, ...further(step.text)) };
-      case "failure": {
-        const answer = createElement("failure", { xmlns: NS.sasl }, createElement(step.condition));
-        this.#tries += 1;
-        return this.#tries < MAX_TRIES ? { then: "refuse", answer } : ended("policy-violation", answer);
-      }
+    if (step.kind === "challenge") {
+      return { next: "wait", answer: createElement("challenge", { xmlns: NS.sasl }, base64(step.text)) };
     }
+    if (step.kind === "success") {
+      this.#identity = step.identity;
+      return { next: "restart", answer: createElement("success", { xmlns: NS.sasl }, ...further(step.text)) };
+    }
+    const answer = createElement("failure", { xmlns: NS.sasl }, createElement(step.condition));
+    this.#tries += 1;
+    return this.#tries < MAX_TRIES ? { next: "refuse", answer } : ended("policy-violation", answer);
   }
 
   async #step(sasl: Sasl, node: XmlNode): Promise<SaslStep> {
@@ -82,7 +80,7 @@ export class Negotiation {
 }
 
 function ended(condition: string, answer: Element | null = null): NegotiationStep {
-  return { then: "end", answer, condition };
+  return { next: "end", answer, condition };
 }
 
 function base64(text: string): string {

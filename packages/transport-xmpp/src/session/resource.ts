@@ -144,7 +144,16 @@ export class Resource implements ReaderHost {
     const { bare, jid, isAnonymous, isPassing } = this.name;
     const { sent, acknowledged, texts } = this.ledger;
     return {
-      ...{ id: resumption, bare, jid, isAnonymous, isPassing, isAvailable, base, sent, acknowledged, received },
+      id: resumption,
+      bare,
+      jid,
+      isAnonymous,
+      isPassing,
+      isAvailable,
+      base,
+      sent,
+      acknowledged,
+      received,
       nodes: readers.map(({ stored: { jid: subscriber, node, isLasting }, cursor }) => {
         return { jid: subscriber, node, isLasting, cursor };
       }),

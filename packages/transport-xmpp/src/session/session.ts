@@ -200,13 +200,13 @@ export class Session implements HeartbeatMember {
   async #negotiate(node: XmlNode): Promise<void> {
     const step = await this.#negotiation.take(node);
     if (step.answer !== null) this.#put(step.answer);
-    if (step.then === "refuse" || step.then === "end") this.#shared.meter.refused("xmpp", "unauthorized");
-    if (step.then === "end") this.end(step.condition);
-    if (this.#isEnded || (step.then !== "restart" && step.then !== "startTls")) return;
+    if (step.next === "refuse" || step.next === "end") this.#shared.meter.refused("xmpp", "unauthorized");
+    if (step.next === "end") this.end(step.condition);
+    if (this.#isEnded || (step.next !== "restart" && step.next !== "startTls")) return;
     this.#isOpen = false;
     this.#inbox.clear();
     this.#channel.restart();
-    if (step.then === "startTls") this.#channel.startTls();
+    if (step.next === "startTls") this.#channel.startTls();
   }
 
   async #serve(node: XmlNode, identity: Identity): Promise<void> {
