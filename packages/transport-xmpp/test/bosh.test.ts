@@ -19,6 +19,7 @@ afterEach(async () => {
 });
 
 const terminated = (condition: string): RegExp => new RegExp(`type="terminate" condition="${condition}"`);
+const EMPTY = /^<body xmlns="http:\/\/jabber.org\/protocol\/httpbind"\/>$/;
 const PING = `<iq xmlns="jabber:client" id="p" type="get"><ping xmlns="urn:xmpp:ping"/></iq>`;
 
 describe("creation", () => {
@@ -46,13 +47,15 @@ describe("creation", () => {
     ["a comment", body(base, "<!-- x -->"), "bad-request"],
     ["a processing instruction", body(base, "<?x y?>"), "bad-request"],
     ["bad UTF-8", Buffer.from([0x3c, 0xff]), "bad-request"],
-    ["depth", body(base, `${"<a>".repeat(60)}${"</a>".repeat(60)}`), "bad-request"],
+    ["depth", body(base, `${"<a>".repeat(60)}${"</a>".repeat(60)}`), "policy-violation"],
+    ["10 kB", body(base, `<a>${"x".repeat(10_000)}</a>`), "policy-violation"],
     ["half a body", body(base).slice(0, -3), "bad-request"],
     ["another namespace", body(base).replace("httpbind", "other"), "bad-request"],
     ["no rid", body({ to: "localhost" }), "bad-request"],
     ["a rid that is no number", body({ ...base, rid: "x" }), "bad-request"],
     ["a rid beyond 2^53", body({ ...base, rid: "9007199254740993" }), "bad-request"],
     ["no host", body({ rid: 1 }), "improper-addressing"],
+    ["an empty host", body({ rid: 1, to: "" }), "improper-addressing"],
     ["an unknown host", body({ ...base, to: "example.net" }), "host-unknown"],
     ["a content type that runs as something", body({ ...base, content: "text/html" }), "bad-request"],
     ["a sid that there is not", body({ rid: 2, sid: "nothing" }), "item-not-found"],
@@ -62,6 +65,15 @@ describe("creation", () => {
     expect(await client.create()).toContain("sid=");
   });
 
+  test("never more than the client asked for: wait, hold and version", async () => {
+    for (const one of [`wait="0"`, `hold="0"`, `requests="1"`, `ver="1.6"`]) {
+      expect(await client.create({ wait: 0, hold: 0, ver: "1.6" })).toContain(one);
+    }
+    const patient = new BoshClient(server.boshUrl);
+    const answer = await patient.create({ wait: 3600, hold: 9, ver: "1.100" });
+    for (const one of [`wait="120"`, `hold="1"`, `requests="2"`, `ver="1.11"`]) expect(answer).toContain(one);
+  });
+
   test("too large: 413", async () => {
     const response = await fetch(server.boshUrl, { method: "POST", body: "x".repeat(256 * 1024 + 1) });
     expect(response.status).toBe(413);
@@ -69,10 +81,38 @@ describe("creation", () => {
 });
 
 describe("a session", () => {
-  test("a stanza before login ends it; whoever comes later is told so", async () => {
+  test("a stanza before login ends it; asked again it says so again, and then it is over", async () => {
     await client.create();
-    expect(await client.send(PING)).toMatch(terminated("remote-stream-error"));
-    expect(await client.send()).toMatch(terminated("remote-stream-error"));
+    const end = await client.send(PING);
+    expect(end).toMatch(terminated("remote-stream-error"));
+    expect(await client.repeat(client.rid, PING)).toBe(end);
+    expect(await client.send()).toMatch(terminated("item-not-found"));
+  });
+
+  test.each([
+    ["bad XML", "<a></b>", "bad-request"],
+    ["depth", "<a>".repeat(60), "policy-violation"],
+    ["10 kB before login", `<a>${"x".repeat(10_000)}</a>`, "policy-violation"],
+  ])("a request with %s ends it, and all that it holds", async (_name, content, condition) => {
+    await client.create();
+    const held = client.send();
+    const bad = client.send(content);
+    expect(await bad).toMatch(terminated(condition));
+    expect(await held).toMatch(terminated(condition));
+    expect(await client.send()).toMatch(terminated("item-not-found"));
+    await until("its end", () => server.counts.connections === 0);
+  });
+
+  test("a request without a rid ends it", async () => {
+    await client.create();
+    expect(await post(server.boshUrl, body({ sid: client.sid }))).toMatch(terminated("bad-request"));
+    await until("its end", () => server.counts.connections === 0);
+  });
+
+  test("after login a request may be as large as a stanza", async () => {
+    await client.login();
+    const large = PING.replace("</iq>", `<x xmlns="urn:x">${"x".repeat(200_000)}</x></iq>`);
+    expect(await client.send(large)).toContain(`type="result"`);
   });
 
   test("the same rid again gets the same bytes", async () => {
@@ -118,14 +158,22 @@ describe("a session", () => {
     const first = client.send();
     const second = client.send();
     expect(await first).toContain(`ack="${client.rid}"`);
-    expect(await second).toMatch(/^<body xmlns="http:\/\/jabber.org\/protocol\/httpbind"\/>$/);
+    expect(await second).toMatch(EMPTY);
+  });
+
+  test("the answer to a pause is empty: what there is to say goes out before it, or waits", async () => {
+    await client.login();
+    await client.subscribe("public/a");
+    const paused = client.send(PING, { pause: 10 });
+    expect(await paused).toMatch(EMPTY);
+    expect(await client.send()).toContain(`id="p"`);
   });
 
   test("pause answers what is held; terminate ends both ways", async () => {
     await client.login();
     const held = client.send();
-    await client.send("", { pause: 10 });
-    await held;
+    expect(await client.send("", { pause: 10 })).toMatch(EMPTY);
+    expect(await held).toContain(`ack="${client.rid}"`);
     const waiting = client.send();
     const end = await client.send(`<presence xmlns="jabber:client" type="unavailable"/>`, { type: "terminate" });
     expect(`${await waiting}${end}`).toContain(`type="terminate"`);
@@ -140,6 +188,24 @@ describe("a session", () => {
     const next = client.send("", { key: keys.pop() as string, pause: 5 });
     expect(`${await held}${await next}`).not.toContain("terminate");
     expect(await client.send("", { key: "wrong" })).toMatch(terminated("item-not-found"));
+  });
+
+  test("keys: a new chain begins where the old one ends", async () => {
+    const old = ["seed", hash("sha1", "seed")] as const;
+    const next = ["other seed", hash("sha1", "other seed")] as const;
+    await client.create({ wait: 0, newkey: old[1] });
+    expect(await client.send("", { key: old[0], newkey: next[1] })).toMatch(EMPTY);
+    expect(await client.send("", { key: next[0] })).toMatch(EMPTY);
+    expect(await client.send("")).toMatch(terminated("item-not-found"));
+  });
+
+  test("too many requests too fast: policy-violation, repeated ones too", async () => {
+    await client.login();
+    const answer = await client.send(PING);
+    const { rid } = client;
+    let last = answer;
+    for (let count = 0; last === answer && count < 1000; count += 1) last = await client.repeat(rid, PING);
+    expect(last).toMatch(terminated("policy-violation"));
   });
 
   test("a gateway that stops says so", async () => {

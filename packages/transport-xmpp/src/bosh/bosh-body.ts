@@ -1,5 +1,6 @@
 import { createElement } from "ltx";
 import { NS } from "../xml/namespaces.ts";
+import type { XmlNode } from "../xml/xml-node.ts";
 
 /** Why the gateway ends a BOSH session (XEP-0124 §17.2). */
 export type BoshCondition =
@@ -34,4 +35,10 @@ export function boshBody(attributes: Readonly<Record<string, string | undefined>
 /** The `<body/>` that ends a session. */
 export function terminateBody(condition: BoshCondition | null, content: readonly Buffer[] = []): Buffer {
   return boshBody({ type: "terminate", condition: condition ?? undefined }, content);
+}
+
+/** An attribute that is a whole number, at the most of 16 digits; `null` for all else. */
+export function countOf(body: XmlNode, name: string): number | null {
+  const text = body.attribute(name) ?? "";
+  return /^\d{1,16}$/.test(text) ? Number(text) : null;
 }

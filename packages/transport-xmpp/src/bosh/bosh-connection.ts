@@ -1,7 +1,8 @@
-import { hash } from "node:crypto";
 import { Allowance } from "../session/allowance.ts";
-import { boshBody, boshCondition, terminateBody, type BoshCondition } from "./bosh-body.ts";
+import { Answers } from "./answers.ts";
+import { boshBody, boshCondition, countOf, terminateBody, type BoshCondition } from "./bosh-body.ts";
 import type { Channel } from "../session/channel.ts";
+import { KeyChain } from "./key-chain.ts";
 import { NS } from "../xml/namespaces.ts";
 import { Session } from "../session/session.ts";
 import type { Shared } from "../session/shared.ts";
@@ -41,6 +42,7 @@ export const POLLING: number = 2;
 const FULL_BYTES = 64 * 1024;
 const RESTART = `${NS.xbosh} restart`;
 
+/** A request that waits for its answer. */
 interface Held {
   readonly rid: number;
   reply: BoshReply;
@@ -65,15 +67,18 @@ export class BoshConnection implements Channel {
   readonly #life: BoshLife;
   readonly #early = new Map<number, { readonly body: XmlNode; readonly reply: BoshReply }>();
   readonly #held: Held[] = [];
-  /** Answers, by rid, with what had been sent by then. */
-  readonly #answers = new Map<number, { readonly body: Buffer; readonly sent: number }>();
+  readonly #answers: Answers;
+  readonly #keys = new KeyChain();
   #pending: Buffer[] = [];
   #pendingBytes = 0;
+  /** How much had been sent when the last answer with content went out. */
+  #handedOver = 0;
   #nextRid: number;
   #created: Readonly<Record<string, string | undefined>> | null;
-  #key: string | null = null;
-  /** What every request is answered with once the session has ended. */
+  /** What the last requests are answered with once the session has ended. */
   #final: Buffer | null = null;
+  /** Those that have been. */
+  readonly #told = new Set<number>();
   #inactivity = INACTIVITY;
   #cancelInactivity: (() => void) | null = null;
   #isFlushing = false;
@@ -85,6 +90,7 @@ export class BoshConnection implements Channel {
     this.isSecure = terms.isSecure;
     this.#created = created;
     this.#nextRid = terms.rid;
+    this.#answers = new Answers(terms.hold + 1);
     this.#life = life;
     this.#allowance = new Allowance(() => shared.limits().messagesPerSecond, shared.clock);
     this.#session = new Session(shared, this);
@@ -104,18 +110,10 @@ export class BoshConnection implements Channel {
 
   /** Takes a request of this session. */
   take(body: XmlNode, rid: number, reply: BoshReply): void {
-    if (this.#final !== null) return reply.answer(this.#final);
-    const known = this.#answers.get(rid);
-    if (known !== undefined) return reply.answer(known.body);
-    const held = this.#held.find((one) => one.rid === rid);
-    if (held !== undefined) {
-      held.reply.answer(boshBody({}, []));
-      held.reply = reply;
-      this.#watch();
-      return undefined;
-    }
-    if (rid < this.#nextRid || rid >= this.#nextRid + this.#requests) return this.#fail("item-not-found", reply);
-    if (!this.#allowance.take()) return this.#fail("policy-violation", reply);
+    if (this.#final !== null) return this.#tell(this.#final, rid, reply);
+    if (!this.#allowance.take()) return this.fail("policy-violation", rid, reply);
+    if (rid < this.#nextRid) return this.#repeat(rid, reply);
+    if (rid >= this.#nextRid + this.#requests) return this.fail("item-not-found", rid, reply);
     this.#early.get(rid)?.reply.answer(boshBody({}, []));
     this.#early.set(rid, { body, reply });
     for (let next = this.#early.get(this.#nextRid); next !== undefined; next = this.#early.get(this.#nextRid)) {
@@ -125,6 +123,14 @@ export class BoshConnection implements Channel {
     }
     this.#watch();
     return undefined;
+  }
+
+  /** Ends the session for a fault of a request, and answers that. */
+  fail(condition: BoshCondition, rid: number | null, reply: BoshReply): void {
+    this.#shared.meter.refused("xmpp", condition);
+    this.#terminate(condition);
+    if (rid !== null) this.#told.add(rid);
+    reply.answer(this.#final ?? terminateBody(condition));
   }
 
   /** The client of a request has gone away before it was answered. */
@@ -164,53 +170,51 @@ export class BoshConnection implements Channel {
 
   end(condition: string | null): void {
     this.#terminate(condition === null ? null : boshCondition(condition));
+    // XEP-0124 §10: whoever was silent is not told of the end.
+    if (condition === "connection-timeout" && this.#told.size === 0) this.#life.forgotten();
   }
 
   destroy(): void {
     this.#terminate("system-shutdown");
   }
 
+  /** A request that has been taken before: its answer was lost, or is too long in coming. */
+  #repeat(rid: number, reply: BoshReply): void {
+    const answer = this.#answers.get(rid);
+    if (answer !== undefined) return reply.answer(answer.body);
+    const held = this.#held.find((one) => one.rid === rid);
+    if (held === undefined) return this.fail("item-not-found", rid, reply);
+    held.reply.answer(boshBody({}, []));
+    held.reply = reply;
+    this.#watch();
+    return undefined;
+  }
+
   #work(body: XmlNode, rid: number, reply: BoshReply): void {
-    if (this.#final !== null) return reply.answer(this.#final);
-    if (!this.#hasKey(body)) return this.#fail("item-not-found", reply);
-    this.#confirm(body, rid);
+    if (this.#final !== null) return this.#tell(this.#final, rid, reply);
+    if (!this.#keys.follow(body)) return this.fail("item-not-found", rid, reply);
+    const arrived = this.#answers.confirm(body, rid);
+    if (arrived !== null) this.#session.arrived(arrived);
     this.#session.heard();
     const cancel = this.#shared.clock.after(this.#terms.wait * 1000, () => this.#answerThrough(rid));
     this.#held.push({ rid, reply, cancel });
-    const isFirst = this.#answers.size === 0 && rid === this.#terms.rid;
-    if (isFirst || body.attribute(RESTART) === "true") this.#session.opened(body);
+    if (rid === this.#terms.rid || body.attribute(RESTART) === "true") this.#session.opened(body);
     for (const child of body.children) this.#session.received(child);
-    if (body.attribute("type") === "terminate") {
-      this.#session.closed();
-      return undefined;
-    }
-    const pause = Number(body.attribute("pause") ?? Number.NaN);
-    this.#inactivity = pause >= 1 && pause <= MAX_PAUSE ? pause : INACTIVITY;
-    if (this.#inactivity !== INACTIVITY || body.attribute("pause") !== undefined) this.#answerThrough(rid);
-    else if (this.#terms.hold === 0) this.#flushSoon();
+    if (body.attribute("type") === "terminate") return this.#session.closed();
+    this.#pauseFor(countOf(body, "pause"));
+    if (this.#terms.hold === 0) this.#flushSoon();
     while (this.#held.length > this.#terms.hold && this.#terms.hold > 0) this.#answerOldest();
     if (this.#pending.length > 0) this.#flushSoon();
     return undefined;
   }
 
-  /** What a request says of answers that have arrived: its `ack`, or that it could be sent at all. */
-  #confirm(body: XmlNode, rid: number): void {
-    const ack = Number(body.attribute("ack") ?? Number.NaN);
-    const through = Number.isSafeInteger(ack) && ack < rid ? Math.max(ack, rid - this.#requests) : rid - this.#requests;
-    for (const [answered, { sent }] of this.#answers) {
-      if (answered > through) break;
-      this.#session.arrived(sent);
-      if (answered < rid - this.#requests) this.#answers.delete(answered);
-    }
-  }
-
-  /** Key sequencing (XEP-0124 §15): each request shows what the key of the one before was made of. */
-  #hasKey(body: XmlNode): boolean {
-    const [key, next] = [body.attribute("key"), body.attribute("newkey")];
-    if (this.#key !== null && (key === undefined || hash("sha1", key) !== this.#key)) return false;
-    if (next !== undefined) this.#key = next;
-    else if (this.#key !== null && key !== undefined) this.#key = key;
-    return true;
+  /** XEP-0124 §10: all requests are answered at once, that for a pause with nothing in it. */
+  #pauseFor(seconds: number | null): void {
+    const isPause = seconds !== null && seconds >= 1 && seconds <= MAX_PAUSE;
+    this.#inactivity = isPause ? seconds : INACTIVITY;
+    if (seconds === null) return;
+    while (this.#held.length > 1) this.#answerOldest();
+    this.#answerOldest("empty");
   }
 
   /** What is sent in the same turn goes in one body. */
@@ -228,21 +232,28 @@ export class BoshConnection implements Channel {
     while (this.#held[0] !== undefined && this.#held[0].rid <= rid) this.#answerOldest();
   }
 
-  #answerOldest(): void {
+  #answerOldest(isEmpty?: "empty"): void {
     const held = this.#held.shift();
     if (held === undefined) return;
     held.cancel();
     const highest = this.#nextRid - 1;
     const ack = highest > held.rid ? String(highest) : undefined;
-    const body = boshBody({ ack, ...this.#created }, this.#pending);
-    this.#created = null;
     const wasFull = this.isBacklogged;
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    this.#answers.set(held.rid, { body, sent: this.#session.sent });
+    const content = isEmpty === undefined ? this.#takePending() : [];
+    const body = boshBody({ ack, ...this.#created }, content);
+    this.#created = null;
+    this.#answers.add(held.rid, { body, sent: this.#handedOver });
     held.reply.answer(body);
     this.#watch();
-    if (wasFull) this.#session.drained();
+    if (wasFull && !this.isBacklogged) this.#session.drained();
+  }
+
+  #takePending(): readonly Buffer[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#handedOver = this.#session.sent;
+    return pending;
   }
 
   /** A session that nobody asks for any more ends without a word. */
@@ -250,30 +261,35 @@ export class BoshConnection implements Channel {
     this.#cancelInactivity?.();
     this.#cancelInactivity = null;
     if (this.#final !== null || this.#held.some(({ reply }) => !reply.isGone)) return;
-    this.#cancelInactivity = this.#shared.clock.after(this.#inactivity * 1000, () => this.#terminate(null));
+    this.#cancelInactivity = this.#shared.clock.after(this.#inactivity * 1000, () => {
+      this.#terminate(null);
+      this.#life.forgotten();
+    });
   }
 
-  #fail(condition: BoshCondition, reply: BoshReply): void {
-    this.#shared.meter.refused("xmpp", condition);
-    this.#terminate(condition);
-    reply.answer(this.#final ?? terminateBody(condition));
+  /** Whoever waits for an answer is told how it ended; for all others there is no session any more (XEP-0124 §10). */
+  #tell(final: Buffer, rid: number, reply: BoshReply): void {
+    const answer = this.#answers.get(rid);
+    if (answer !== undefined) return reply.answer(answer.body);
+    if (this.#told.size > 0 && !this.#told.has(rid)) return reply.answer(terminateBody("item-not-found"));
+    this.#told.add(rid);
+    return reply.answer(final);
   }
 
   #terminate(condition: BoshCondition | null): void {
     if (this.#final !== null) return;
-    this.#final = terminateBody(condition, this.#pending);
+    const final = terminateBody(condition, this.#takePending());
+    this.#final = final;
     this.#cancelInactivity?.();
-    for (const { reply, cancel } of this.#held.splice(0)) {
-      cancel();
-      reply.answer(this.#final);
-    }
-    for (const { reply } of this.#early.values()) reply.answer(this.#final);
+    for (const { cancel } of this.#held) cancel();
+    const waiting = [...this.#held.splice(0), ...Array.from(this.#early, ([rid, { reply }]) => ({ rid, reply }))];
     this.#early.clear();
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    for (const { rid, reply } of waiting) {
+      this.#told.add(rid);
+      reply.answer(final);
+    }
     this.#session.gone();
     this.#life.ended();
-    // Whoever comes late is told why.
     this.#shared.clock.after(INACTIVITY * 1000, () => this.#life.forgotten());
   }
 }

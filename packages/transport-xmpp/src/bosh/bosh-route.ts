@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { refuseOtherMethods, type Seat, type Seats } from "@sluice/http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { terminateBody, type BoshCondition } from "./bosh-body.ts";
+import { countOf, terminateBody, type BoshCondition } from "./bosh-body.ts";
 import { BoshConnection, INACTIVITY, MAX_PAUSE, POLLING, type BoshReply } from "./bosh-connection.ts";
+import { BoshRequest } from "./bosh-request.ts";
 import { NS } from "../xml/namespaces.ts";
 import type { Shared } from "../session/shared.ts";
-import { LOGGED_IN } from "../xml/stanza-limits.ts";
+import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
-import { XmlReader } from "../xml/xml-reader.ts";
+import type { XmlLimits } from "../xml/xml-reader.ts";
 
 /** Options of {@link registerBosh}. */
 export interface BoshRouteOptions {
@@ -22,6 +23,8 @@ const TYPE = "text/xml; charset=utf-8";
 const TYPES: ReadonlySet<string> = new Set([TYPE, "text/xml", "application/xml", "application/xml; charset=utf-8"]);
 const MAX_WAIT = 120;
 const MAX_HOLD = 1;
+/** Of XEP-0124, whose major one is 1. */
+const MINOR_VERSION = 11;
 /** The largest rid (XEP-0124 §14.1). */
 const MAX_RID = 2 ** 53 - 1;
 
@@ -29,6 +32,11 @@ const MAX_RID = 2 ** 53 - 1;
 export async function registerBosh(fastify: FastifyInstance, options: BoshRouteOptions): Promise<void> {
   const manager = new BoshManager(options);
   await fastify.register(async (scope) => {
+    // Whatever other routes allow: a session is known by its sid, and no cookie means anything here.
+    scope.addHook("onRequest", (_request, reply, done) => {
+      reply.removeHeader("access-control-allow-credentials");
+      done();
+    });
     scope.removeAllContentTypeParsers();
     const limits = { parseAs: "buffer", bodyLimit: LOGGED_IN.characters } as const;
     scope.addContentTypeParser("*", limits, (_request, body, done) => done(null, body));
@@ -40,9 +48,15 @@ export async function registerBosh(fastify: FastifyInstance, options: BoshRouteO
   });
 }
 
+interface Found {
+  readonly connection: BoshConnection;
+  /** What its answers are called. */
+  readonly type: string;
+}
+
 class BoshManager {
   readonly #options: BoshRouteOptions;
-  readonly #connections = new Map<string, { readonly connection: BoshConnection; readonly type: string }>();
+  readonly #connections = new Map<string, Found>();
 
   constructor(options: BoshRouteOptions) {
     this.#options = options;
@@ -50,43 +64,47 @@ class BoshManager {
 
   handle(request: FastifyRequest, reply: FastifyReply): void {
     const shared = this.#options.shared();
-    const body = parseBody(request.body);
-    if (shared === null || body === null) return send(reply, TYPE, terminateBody("bad-request"));
-    const rid = countOf(body, "rid");
-    if (rid === null || rid > MAX_RID) return send(reply, TYPE, terminateBody("bad-request"));
-    const sid = body.attribute("sid");
-    if (sid === undefined) return this.#create(shared, body, rid, request, reply);
-    const found = this.#connections.get(sid);
-    if (found === undefined) return send(reply, TYPE, terminateBody("item-not-found"));
-    return found.connection.take(
-      body,
-      rid,
-      replyOf(reply, found.type, () => found.connection.lost()),
-    );
+    if (shared === null) return send(reply, TYPE, terminateBody("internal-server-error"));
+    const { body, fault } = BoshRequest.read(request.body, (root) => this.#limitsOf(root));
+    const rid = body === null ? null : ridOf(body);
+    const found = body === null ? undefined : this.#find(body);
+    const connection = found?.connection;
+    const answering = replyOf(reply, found?.type ?? TYPE, () => connection?.lost());
+    if (body === null || rid === null || fault !== null) {
+      const condition = fault ?? "bad-request";
+      if (connection !== undefined) return connection.fail(condition, rid, answering);
+      return refuse(shared, condition, reply);
+    }
+    if (body.attribute("sid") === undefined) return this.#create(shared, body, rid, request, reply);
+    return connection === undefined ? refuse(shared, "item-not-found", reply) : connection.take(body, rid, answering);
+  }
+
+  #find(body: XmlNode): Found | undefined {
+    return this.#connections.get(body.attribute("sid") ?? "");
+  }
+
+  #limitsOf(body: XmlNode): XmlLimits {
+    return this.#find(body)?.connection.isLoggedIn === true ? LOGGED_IN : LOGGED_OUT;
   }
 
   #create(shared: Shared, body: XmlNode, rid: number, request: FastifyRequest, reply: FastifyReply): void {
-    const to = body.attribute("to");
-    const refuse = (condition: BoshCondition): void => {
-      shared.meter.refused("xmpp", condition);
-      send(reply, TYPE, terminateBody(condition));
-    };
-    if (to === undefined) return refuse("improper-addressing");
-    if (to.toLowerCase() !== shared.domain) return refuse("host-unknown");
+    const to = body.attribute("to") ?? "";
+    if (to === "") return refuse(shared, "improper-addressing", reply);
+    if (to.toLowerCase() !== shared.domain) return refuse(shared, "host-unknown", reply);
     const asked = body.attribute("content");
-    if (asked !== undefined && !TYPES.has(asked.toLowerCase())) return refuse("bad-request");
+    if (asked !== undefined && !TYPES.has(asked.toLowerCase())) return refuse(shared, "bad-request", reply);
     const type = asked ?? TYPE;
-    const wait = Math.min(Math.max(countOf(body, "wait") ?? INACTIVITY, 1), MAX_WAIT);
+    const wait = Math.min(countOf(body, "wait") ?? INACTIVITY, MAX_WAIT);
     const hold = Math.min(countOf(body, "hold") ?? MAX_HOLD, MAX_HOLD);
     const sid = randomBytes(24).toString("base64url");
     const seat = this.#seat(request.ip);
-    if (seat === null) return refuse("policy-violation");
+    if (seat === null) return refuse(shared, "policy-violation", reply);
     const created = {
       sid,
       wait: String(wait),
       hold: String(hold),
       requests: String(hold + 1),
-      ver: "1.11",
+      ver: lowerVersion(body.attribute("ver")),
       polling: String(POLLING),
       inactivity: String(INACTIVITY),
       maxpause: String(MAX_PAUSE),
@@ -119,26 +137,20 @@ class BoshManager {
   }
 }
 
-function parseBody(body: unknown): XmlNode | null {
-  if (!Buffer.isBuffer(body)) return null;
-  let found: XmlNode | null = null;
-  const ignore = (): void => undefined;
-  const handler = {
-    opened: ignore,
-    closed: ignore,
-    received: (node: XmlNode): void => void (found = node),
-    failed: (): void => void (found = null),
-  };
-  const reader = new XmlReader(handler, () => LOGGED_IN, "document");
-  reader.feed(body);
-  reader.end();
-  const node = found as XmlNode | null;
-  return node?.is("body", NS.httpbind) === true ? node : null;
+function ridOf(body: XmlNode): number | null {
+  const rid = countOf(body, "rid");
+  return rid === null || rid > MAX_RID ? null : rid;
 }
 
-function countOf(body: XmlNode, name: string): number | null {
-  const text = body.attribute(name) ?? "";
-  return /^\d{1,16}$/.test(text) ? Number(text) : null;
+/** The client's version of BOSH or ours, whichever is lower: its minor number is a number, not a decimal. */
+function lowerVersion(theirs: string | undefined): string {
+  const [, major, minor] = /^(\d{1,3})\.(\d{1,3})$/.exec(theirs ?? "") ?? [];
+  return Number(major) === 1 && Number(minor) < MINOR_VERSION ? `1.${Number(minor)}` : `1.${MINOR_VERSION}`;
+}
+
+function refuse(shared: Shared, condition: BoshCondition, reply: FastifyReply): void {
+  shared.meter.refused("xmpp", condition);
+  send(reply, TYPE, terminateBody(condition));
 }
 
 function replyOf(reply: FastifyReply, type: string, onLost: () => void): BoshReply {

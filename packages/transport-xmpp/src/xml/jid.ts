@@ -24,6 +24,12 @@ export function parseJid(text: string): Jid | null {
   return Object.values(jid).every((part: string) => Buffer.byteLength(part) <= MAX_PART) ? jid : null;
 }
 
+/** A JID without its resource. */
+export function bareOf(jid: string): string {
+  const slash = jid.indexOf("/");
+  return slash === -1 ? jid : jid.slice(0, slash);
+}
+
 /** Whether two JIDs are the same to clients, many of which write local parts in lower case. */
 export function isSameJid(one: string, other: string): boolean {
   const [a, b] = [parseJid(one), parseJid(other)];

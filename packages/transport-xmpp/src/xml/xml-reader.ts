@@ -6,11 +6,11 @@ export type XmlFault = "not-well-formed" | "restricted-xml" | "bad-format" | "po
 
 /** What comes out of an {@link XmlReader}. None of the calls may throw. */
 export interface XmlHandler {
-  /** The root's start tag (TCP only). */
+  /** The root's start tag. */
   opened(root: XmlNode): void;
   /** A whole child of the root, or a whole document. */
   received(node: XmlNode): void;
-  /** The root's end tag (TCP only). */
+  /** The root's end tag, in a stream. */
   closed(): void;
   /** Nothing comes after this. */
   failed(fault: XmlFault): void;
@@ -133,10 +133,9 @@ export class XmlReader {
     this.#open.push(node);
     if (this.#open.length > MAX_DEPTH) throw new XmlError("policy-violation");
     if (this.#open.length > this.#unitDepth + 1) parent?.children.push(node);
-    if (this.#unitDepth === 1 && this.#open.length === 1) {
-      this.#startedAt = this.#parser.position;
-      this.#handler.opened(node);
-    }
+    if (this.#open.length > 1) return;
+    if (this.#unitDepth === 1) this.#startedAt = this.#parser.position;
+    this.#handler.opened(node);
   }
 
   #closed(): void {

@@ -52,8 +52,8 @@ export class BoshClient {
   }
 
   /** Logs in without a name. */
-  async login(): Promise<void> {
-    await this.create();
+  async login(attributes: Readonly<Record<string, string | number>> = {}): Promise<void> {
+    await this.create(attributes);
     await this.send(`<auth xmlns="urn:ietf:params:xml:ns:xmpp-sasl" mechanism="ANONYMOUS"/>`);
     await this.send("", { "xmpp:restart": "true", "xmlns:xmpp": "urn:xmpp:xbosh", to: "localhost" });
     await this.send(

@@ -8,11 +8,12 @@ import {
   silentMeter,
   systemClock,
   toDraft,
+  type Clock,
   type Logger,
   type Meter,
   type Retention,
 } from "@sluice/core";
-import { createHttpServer, Seats } from "@sluice/http";
+import { createHttpServer, registerCors, Seats, type CorsRules } from "@sluice/http";
 import type { FastifyInstance } from "fastify";
 import type { AddressInfo } from "node:net";
 import { xmpp, type XmppAccount, type XmppTransport } from "../../src/index.ts";
@@ -34,6 +35,9 @@ export interface XmppServerOptions {
   readonly idleMs?: number;
   readonly hibernateMs?: number;
   readonly messagesPerSecond?: number;
+  /** Of the transport; its log goes by the machine's. */
+  readonly clock?: Clock;
+  readonly cors?: CorsRules;
 }
 
 /** A memory log for one or, one after the other, several servers. */
@@ -91,11 +95,15 @@ export class XmppServer {
     const server = new XmppServer(options);
     await server.transport.start({
       bus: server.bus,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       meter: server.meter,
       logger: server.logger,
     });
-    await server.#fastify.register(async (scope) => server.transport.register(scope));
+    const cors = options.cors ?? { origins: [], hasCredentials: false };
+    await server.#fastify.register(async (scope) => {
+      registerCors(scope, () => cors);
+      await server.transport.register(scope);
+    });
     await server.#fastify.listen({ port: 0, host: "127.0.0.1" });
     return server;
   }
