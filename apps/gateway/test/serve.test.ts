@@ -66,6 +66,33 @@ describe("starting", () => {
     // All transports are on, comet among them.
     expect(await status(`${url}&callback=show`)).toBe(200);
   });
+
+  test("dev has a demo app behind it, which a reload leaves there", async () => {
+    const settings = ["public.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "log.kind=memory"];
+    const process = bench.start(["dev", ...settings.flatMap((setting) => ["--set", setting])]);
+    const ready = await process.until("readiness", () => process.json.find(({ msg }) => msg === "ready"));
+    const front = String(ready["public"]);
+    const events = `${front}/realtime/events?topic=notes&topic=notes/*&after=earliest`;
+    await fetch(`${front}/notes`, { method: "POST", body: new URLSearchParams({ text: "one" }) });
+    process.child.kill("SIGHUP");
+    await process.until("the reload", () => process.json.find(({ msg }) => msg === "reloaded"));
+    await fetch(`${front}/notes/1`, { method: "DELETE" });
+    const page = (await (await fetch(events)).json()) as Page;
+    const note = { id: "1", text: "one" };
+    expect(page.events).toMatchObject([
+      { topic: "notes", type: "created", data: note },
+      { topic: "notes/1", type: "deleted", data: note },
+    ]);
+    expect(await (await fetch(`${front}/notes`)).json()).toEqual({ notes: [] });
+    expect(await status(`${front}/elsewhere`)).toBe(404);
+  });
+
+  test("dev --no-demo has nothing behind it", async () => {
+    const settings = ["public.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "log.kind=memory"];
+    const process = bench.start(["dev", "--no-demo", ...settings.flatMap((setting) => ["--set", setting])]);
+    const ready = await process.until("readiness", () => process.json.find(({ msg }) => msg === "ready"));
+    expect(await status(`${String(ready["public"])}/notes`)).toBe(404);
+  });
 });
 
 describe("kill -9", () => {

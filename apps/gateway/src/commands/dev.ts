@@ -2,27 +2,43 @@ import { styleText } from "node:util";
 import type { Command } from "../cli/command.ts";
 import type { Config } from "../config/config.ts";
 import type { Gateway } from "../gateway.ts";
+import { DEMO_RESOURCES, DemoApp } from "../demo/demo-app.ts";
 import { version } from "../version.ts";
 import { configOptions } from "./config-options.ts";
 import { runGateway } from "./run-gateway.ts";
 
-/** `sluice dev`: the gateway as it is good to try out. An app to stand in front of joins it by `app`, as in `serve`. */
+/** `sluice dev`: the gateway as it is good to try out, in front of a demo app unless `app` names another. */
 export const dev: Command = {
   usage: "",
   arguments: { min: 0, max: 0 },
   details: [
-    "Needs no configuration: everybody may read everything. A configuration that is there is used all the same. The " +
-      "log is kept in the folder data; --set log.kind=memory keeps none. For trying things out, not for the open net.",
+    "Needs no configuration: everybody may read everything, and a demo app stands behind it: notes, and a page that " +
+      "shows them. A configuration that is there is used all the same; --set app=http://127.0.0.1:3000 puts your own app " +
+      "behind it, --no-demo none. The log is kept in the folder data; --set log.kind=memory keeps none. For trying things " +
+      "out, not for the open net.",
   ],
-  options: configOptions,
+  options: { ...configOptions, "no-demo": { help: "No demo app behind it." } },
   examples: [
     ["sluice dev", "Runs it on 8080, and 8081 for publishing."],
     ["sluice dev --set public.listen=127.0.0.1:9080 --set log.kind=memory", "On another port, leaving nothing behind."],
   ],
-  run: (given, io) => runGateway(given, io, { mode: "dev", greeting }),
+  async run(given, io) {
+    if (given.has("no-demo")) return runGateway(given, io, { mode: "dev", greeting });
+    const demo = await DemoApp.start();
+    try {
+      const complete = (config: Config): Config =>
+        config.app === null ? { ...config, app: demo.config, resources: DEMO_RESOURCES } : config;
+      return await runGateway(given, io, { mode: "dev", greeting, complete });
+    } finally {
+      await demo.close();
+    }
+  },
 };
 
-function greeting({ publicUrl, adminUrl, xmppPorts }: Gateway, { public: front, transports }: Config): string {
+function greeting(
+  { publicUrl, adminUrl, xmppPorts }: Gateway,
+  { public: front, transports, resources }: Config,
+): string {
   const url = `${publicUrl}${front.prefix}/events?topic=hello`;
   const lines: readonly (readonly [string, string] | false)[] = [
     transports.polling !== false && ["polling", `curl '${url}&after=earliest'`],
@@ -44,5 +60,6 @@ function greeting({ publicUrl, adminUrl, xmppPorts }: Gateway, { public: front, 
   ];
   const shown = lines.filter((line) => line !== false).map(([name, call]) => `  ${name.padEnd(14)}${call}\n`);
   const title = styleText("bold", `sluice ${version}, for trying out: everybody may read everything`);
-  return `\n${title}\n\n  public        ${publicUrl}${front.prefix}\n  admin         ${adminUrl}\n\n${shown.join("")}\n`;
+  const demo = resources === DEMO_RESOURCES ? `  demo app      ${publicUrl} (open it in two windows)\n` : "";
+  return `\n${title}\n\n${demo}  public        ${publicUrl}${front.prefix}\n  admin         ${adminUrl}\n\n${shown.join("")}\n`;
 }

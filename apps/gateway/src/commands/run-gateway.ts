@@ -5,6 +5,7 @@ import type { Io } from "../cli/command.ts";
 import { CommandError, oneLine, type ExitCode } from "../cli/failure.ts";
 import type { Config } from "../config/config.ts";
 import { formatFault, formatFaults } from "../config/fault.ts";
+import type { LoadResult } from "../config/load-config.ts";
 import { startGateway, type Gateway } from "../gateway.ts";
 import { ListenError } from "../listening.ts";
 import { createLogger, type GatewayLogger } from "../logging/logger.ts";
@@ -16,6 +17,8 @@ export interface RunOptions {
   readonly mode: "serve" | "dev";
   /** What a person at a terminal is greeted with. */
   readonly greeting: (gateway: Gateway, config: Config) => string;
+  /** Completes each configuration that was loaded, the first and those of reloads. */
+  readonly complete?: (config: Config) => Config;
 }
 
 /**
@@ -23,7 +26,12 @@ export interface RunOptions {
  * reloads its configuration.
  */
 export async function runGateway(given: Arguments, io: Io, options: RunOptions): Promise<ExitCode> {
-  const loaded = await loadGiven(given, io, options.mode);
+  const { complete = (config: Config): Config => config } = options;
+  const load = async (): Promise<LoadResult> => {
+    const result = await loadGiven(given, io, options.mode);
+    return "faults" in result ? result : { ...result, config: complete(result.config) };
+  };
+  const loaded = await load();
   if ("faults" in loaded) throw new CommandError(formatFaults(loaded.faults));
   const { config } = loaded;
   const isTerminal = io.stdout.isTTY === true;
@@ -31,7 +39,7 @@ export async function runGateway(given: Arguments, io: Io, options: RunOptions):
   try {
     // The signals are heard from the start: whoever sees that it is ready may send one at once.
     const gateway = start(config, logger);
-    const running = new Running(gateway, logger, () => loadGiven(given, io, options.mode));
+    const running = new Running(gateway, logger, load);
     await running.untilStopped((ready) => {
       boundYoungGeneration();
       if (isTerminal) io.stdout.write(options.greeting(ready, config));
@@ -55,12 +63,12 @@ async function start(config: Config, logger: GatewayLogger): Promise<Gateway> {
 class Running {
   readonly #gateway: Promise<Gateway>;
   readonly #logger: GatewayLogger;
-  readonly #load: () => ReturnType<typeof loadGiven>;
+  readonly #load: () => Promise<LoadResult>;
   /** One reload after the other. */
   #reloading: Promise<void> = Promise.resolve();
   #isStopping = false;
 
-  constructor(gateway: Promise<Gateway>, logger: GatewayLogger, load: () => ReturnType<typeof loadGiven>) {
+  constructor(gateway: Promise<Gateway>, logger: GatewayLogger, load: () => Promise<LoadResult>) {
     this.#gateway = gateway;
     this.#logger = logger;
     this.#load = load;
