@@ -43,7 +43,7 @@ const LONGEST_PAUSE_MS = 2_000;
  */
 export class Cook {
   readonly #shop: string;
-  readonly #speed: number;
+  #speed = 1;
   readonly #onTrouble: (reason: string | null) => void;
   readonly #timers: Timers;
   readonly #stopping = new AbortController();
@@ -57,10 +57,23 @@ export class Cook {
 
   constructor(options: CookOptions) {
     this.#shop = options.shop;
-    this.#speed = options.speed ?? 1;
-    if (!(this.#speed > 0 && this.#speed <= 10_000)) throw new RangeError("speed must be above 0 and at most 10000");
+    this.speed = options.speed ?? 1;
     this.#onTrouble = options.onTrouble ?? (() => undefined);
     this.#timers = options.timers ?? systemTimers;
+  }
+
+  /** How many times faster than the menu says. */
+  get speed(): number {
+    return this.#speed;
+  }
+
+  /**
+   * Holds from the next thing that he does.
+   * @throws {RangeError}
+   */
+  set speed(speed: number) {
+    if (!(speed > 0 && speed <= 10_000)) throw new RangeError("speed must be above 0 and at most 10000");
+    this.#speed = speed;
   }
 
   /** Begins to work. Once only. */

@@ -2,6 +2,8 @@ import { parseArgs } from "node:util";
 
 /** What can be said to `npm start`. */
 export interface StartOptions {
+  /** Port of the page. */
+  readonly pagePort: number;
   /** Port of the gateway's public listener; 0 is any free one. */
   readonly publicPort: number;
   /** Port of the gateway's admin listener. */
@@ -21,6 +23,7 @@ export class OptionError extends Error {}
 
 /** The flags, and the variable that says the same. The flag wins. */
 export const FLAGS = {
+  "page-port": { variable: "PLAYGROUND_PAGE_PORT", fallback: "8082", what: "the port of the page" },
   "public-port": {
     variable: "PLAYGROUND_PUBLIC_PORT",
     fallback: "8080",
@@ -57,6 +60,7 @@ export function readOptions(
   const textOf = (flag: Flag): string => values[flag] ?? environment[FLAGS[flag].variable] ?? FLAGS[flag].fallback;
   const data = textOf("data");
   return {
+    pagePort: portOf("page-port", textOf("page-port")),
     publicPort: portOf("public-port", textOf("public-port")),
     adminPort: portOf("admin-port", textOf("admin-port")),
     xmppPort: portOf("xmpp-port", textOf("xmpp-port")),
@@ -74,6 +78,7 @@ function parse(args: readonly string[]): Values {
     return parseArgs({
       args: [...args],
       options: {
+        "page-port": text,
         "public-port": text,
         "admin-port": text,
         "xmpp-port": text,

@@ -8,6 +8,8 @@ export interface Command {
 
 /** Where everything is, as URLs without a slash at the end. */
 export interface Addresses {
+  /** The page that shows the transports at work. */
+  readonly page: string;
   /** The gateway's public listener, and with it the shop's. */
   readonly front: string;
   /** The gateway's admin listener. */

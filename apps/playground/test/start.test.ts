@@ -8,9 +8,15 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { OrderView } from "../src/shop/order.ts";
 import { connectionsOf, eventsOf } from "./parlour.ts";
-import { Started } from "./started.ts";
+import { FREE_PORTS, Started } from "./started.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** Who watches besides: the cook by long polling, the stage by WebSocket. */
+const OTHERS = new Map([
+  ["long-polling", 1],
+  ["websocket", 1],
+]);
 
 let folder: string;
 let started: Started;
@@ -65,8 +71,7 @@ describe.skipIf(process.platform === "win32")("the commands that it prints", () 
     );
     try {
       for (const [transport, commands] of Object.entries(watching)) {
-        // The cook watches too, by long polling.
-        const expected = commands.length + (transport === "long-polling" ? 1 : 0);
+        const expected = commands.length + (OTHERS.get(transport) ?? 0);
         const areConnected = async (): Promise<boolean> => (await connectionsOf(started.admin, transport)) === expected;
         await vi.waitUntil(areConnected, { timeout: 15_000 });
       }
@@ -143,9 +148,8 @@ describe("starting", () => {
     const squatter = createServer().listen(0, "127.0.0.1");
     await once(squatter, "listening");
     const { port } = squatter.address() as AddressInfo;
-    for (const flag of ["public-port", "admin-port", "xmpp-port", "shop-port"]) {
-      const free = ["--public-port", "0", "--admin-port", "0", "--xmpp-port", "0", "--shop-port", "0"];
-      const args = [...free, `--${flag}`, String(port)];
+    for (const flag of ["page-port", "public-port", "admin-port", "xmpp-port", "shop-port"]) {
+      const args = [...FREE_PORTS, `--${flag}`, String(port)];
       const refused = new Started(args);
       expect(await refused.exitCode()).toBe(1);
       expect(refused.stderr).toMatch(new RegExp(`^sluice: port ${port} is taken\\. .*npm start -- --${flag} \\d+\\n$`));

@@ -5,6 +5,12 @@ import { vi } from "vitest";
 
 const START = fileURLToPath(new URL("../src/start.ts", import.meta.url));
 
+/** Flags that have every listener take a free port. */
+export const FREE_PORTS: readonly string[] = ["page", "public", "admin", "xmpp", "shop"].flatMap((name) => [
+  `--${name}-port`,
+  "0",
+]);
+
 /** `npm start`'s program as a process of its own. */
 export class Started {
   readonly #child: ChildProcess;
@@ -21,8 +27,7 @@ export class Started {
 
   /** The shop and the gateway on free ports, with a log in this folder, ten times as fast as on the menu. */
   static async open(data: string): Promise<Started> {
-    const args = ["--public-port", "0", "--admin-port", "0", "--xmpp-port", "0", "--shop-port", "0"];
-    const started = new Started([...args, "--speed", "10", "--data", data]);
+    const started = new Started([...FREE_PORTS, "--speed", "10", "--data", data]);
     await started.untilSaid("Then order:");
     return started;
   }
@@ -40,7 +45,12 @@ export class Started {
 
   /** The gateway's public address, and the shop's. */
   get front(): string {
-    return this.#find(/Page\s+(http:\S+)/);
+    return this.#find(/Gateway\s+(http:\S+)/);
+  }
+
+  /** The page's address. */
+  get page(): string {
+    return this.#find(/The pizza parlour is open: (http:\S+)/);
   }
 
   /** The app's own address. */

@@ -15,6 +15,8 @@ export interface GatewayProcessOptions {
   readonly xmppPort: number;
   /** Folder of the log. */
   readonly data: string;
+  /** What tokens are signed with. */
+  readonly jwtSecret: string;
   /** What `process.env` has. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Takes a line that the operator should see. */
@@ -88,9 +90,14 @@ export class GatewayProcess {
     return this.#addresses;
   }
 
-  /** Lets it drain, and ends it if that takes too long. */
+  /** Ends it for good. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    await this.end();
+  }
+
+  /** Lets it drain, and ends it if that takes too long. */
+  async end(): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN_MS);
@@ -100,13 +107,13 @@ export class GatewayProcess {
     clearTimeout(timer);
   }
 
-  /** Ends it at once; for a process that has no time left. */
+  /** Ends it at once. */
   kill(): void {
     this.#child?.kill("SIGKILL");
   }
 
   #spawn(): ChildProcess & { readonly stdout: NonNullable<ChildProcess["stdout"]> } {
-    const { app, publicPort, adminPort, xmppPort, data, environment } = this.#options;
+    const { app, publicPort, adminPort, xmppPort, data, jwtSecret, environment } = this.#options;
     return spawn(process.execPath, [COMMAND, "serve", "--config", CONFIG], {
       stdio: ["ignore", "pipe", "inherit"],
       env: {
@@ -114,6 +121,7 @@ export class GatewayProcess {
         SLUICE_PUBLIC_LISTEN: hostOf(this.#addresses?.public, publicPort),
         SLUICE_ADMIN_LISTEN: hostOf(this.#addresses?.admin, adminPort),
         SLUICE_TRANSPORTS_XMPP_TCP_LISTEN: hostOf(this.#addresses?.xmpp, xmppPort),
+        SLUICE_ACCESS_JWT_SECRET: jwtSecret,
         SLUICE_APP: app,
         SLUICE_LOG_PATH: data,
         SLUICE_LOGGING_LEVEL: "info",

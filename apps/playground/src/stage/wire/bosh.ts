@@ -1,0 +1,27 @@
+import type { Content } from "./http-body.ts";
+import { isOfType, type HttpHead } from "./http-head.ts";
+
+/** The label of a `<body/>` without anything in it. */
+export const EMPTY = "empty";
+
+/** Whether a message is one of BOSH (XEP-0124): its content is XML. The parlour has no other that is. */
+export function isBosh(head: HttpHead): boolean {
+  return isOfType(head, "text/xml");
+}
+
+/** What is in a `<body/>`: the name of its first element, or what the session is at. */
+export function boshLabel(content: Content): string {
+  const text = content.bytes.toString();
+  const attributes = /^\s*<body\b([^>]*)>/.exec(text)?.[1];
+  if (attributes === undefined) return "no body";
+  if (/\stype=["']terminate["']/.test(attributes)) return "terminate";
+  const first = /^\s*<body\b[^>]*[^/]>\s*<([\w:-]+)/.exec(text)?.[1];
+  if (first !== undefined) return first;
+  if (/\srestart=["']true["']/.test(attributes)) return "restart";
+  return EMPTY;
+}
+
+/** How many events are in it: an item of a message each (XEP-0060 §7.1.2.1). */
+export function countItems(content: Content): number {
+  return content.bytes.toString().match(/<item[\s>]/g)?.length ?? 0;
+}
