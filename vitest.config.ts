@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    // Says at the end what was skipped for want of a program.
+    globalSetup: ["test/support/report-needs.ts"],
     // Tests open sockets, start processes and kill them: each file gets a process of its own.
     pool: "forks",
     maxWorkers: 2,

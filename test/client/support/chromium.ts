@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type BrowserContext } from "playwright-core";
+import { NEEDS, reasonToSkip as reasonToSkipFor } from "../../support/needs.ts";
 
-const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -16,23 +15,9 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** The browser's program; `null` where there is none. `CHROMIUM` names another one. */
-export function chromiumPath(): string | null {
-  const named = process.env["CHROMIUM"];
-  if (named !== undefined) return named;
-  return PATHS.find((path) => existsSync(path)) ?? null;
-}
-
-/**
- * Why tests in the browser are skipped: there is none here; `null` if they are not. Where everything has to be tested
- * (`CI`) they are never skipped.
- * @throws {Error} in CI without a browser
- */
+/** Why tests in the browser are skipped; `null` if they are not. @throws {Error} in CI without a browser */
 export function reasonToSkip(): string | null {
-  if (chromiumPath() !== null) return null;
-  const reason = "no Chromium here: apt-get install chromium, or name one in CHROMIUM";
-  if (process.env["CI"] !== undefined && process.env["CI"] !== "") throw new Error(reason);
-  return reason;
+  return reasonToSkipFor(NEEDS.chromium);
 }
 
 /** A real Chromium with a profile of its own. */
@@ -48,7 +33,7 @@ export class Chromium {
   static async start(): Promise<Chromium> {
     const profile = await mkdtemp(join(tmpdir(), "sluice-chromium-"));
     const context = await chromium.launchPersistentContext(profile, {
-      executablePath: chromiumPath() as string,
+      executablePath: NEEDS.chromium.find() as string,
       args: FLAGS,
     });
     return new Chromium(context, profile);
