@@ -28,6 +28,7 @@ import { GatewayMeter } from "./metrics/gateway-meter.ts";
 import { createRegistry, type GatewayRegistry } from "./metrics/gateway-registry.ts";
 import { logFolder } from "./metrics/log-figures.ts";
 import { openLog } from "./open-log.ts";
+import { outsidePaths } from "./outside-paths.ts";
 import { createTransports } from "./transports.ts";
 import { UnusedConnections } from "./unused-connections.ts";
 import { version } from "./version.ts";
@@ -278,6 +279,7 @@ class RunningGateway implements Gateway {
     return createAppProxy({
       app: config.app,
       prefix: config.public.prefix,
+      ...outsidePaths(config),
       trustProxy: config.public.trustProxy,
       rules: () => this.#resources,
       eventBytes: () => this.#config.limits.eventBytes,

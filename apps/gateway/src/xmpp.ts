@@ -4,6 +4,7 @@ import type { Access } from "@sluice/core";
 import type { Seats } from "@sluice/http";
 import { xmpp, type XmppTcpOptions, type XmppTransport } from "@sluice/transport-xmpp";
 import type { Config, XmppTcpConfig } from "./config/config.ts";
+import { BOSH_PATH } from "./outside-paths.ts";
 
 /** What XMPP needs of the gateway around it. */
 export interface XmppSurroundings {
@@ -31,7 +32,7 @@ export function createXmpp(config: Config, surroundings: XmppSurroundings): Xmpp
     domain,
     tcp: tcp === false ? null : tcpOptions(tcp),
     websocketPath: hasWebsocket ? `${front.prefix}/xmpp` : null,
-    boshPaths: hasBosh ? [`${front.prefix}/http-bind`, "/http-bind"] : [],
+    boshPaths: hasBosh ? [`${front.prefix}/http-bind`, BOSH_PATH] : [],
     accounts,
     access,
     publicFilters: () => surroundings.config().access.public,

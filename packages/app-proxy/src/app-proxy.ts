@@ -18,6 +18,7 @@ import type { ChangeMethod, ResourceMatch } from "./resource-rule.ts";
 import type { ResourceTable } from "./resource-table.ts";
 import { freshTag, monitorLink, ResourceView, restoreAppTags, type ViewContext } from "./resource-view.ts";
 import { Snapshots } from "./snapshots.ts";
+import { StandIn } from "./stand-in.ts";
 import { checkLoop, targetOf, type Target } from "./target.ts";
 import { Tunnel } from "./tunnel.ts";
 import { Tunnels } from "./tunnels.ts";
@@ -29,6 +30,10 @@ export interface AppProxyOptions {
   readonly app: AppOptions;
   /** Path under which the gateway's own URLs are: `/realtime`. */
   readonly prefix: string;
+  /** Further paths that are the gateway's own, whatever the app has there: `/http-bind`. Default: none. */
+  readonly ownPaths?: readonly string[];
+  /** Paths of documents that the gateway answers to a GET if the app does not: `/.well-known/host-meta`. Default: none. */
+  readonly fallbackPaths?: readonly string[];
   /** Addresses of proxies in front, in CIDR notation, whose `Forwarded` and `X-Forwarded-*` are believed. */
   readonly trustProxy: readonly string[];
   /** The resources of now: asked for with every request. */
@@ -132,7 +137,8 @@ class GatewayInFront implements AppProxy {
       fastify.addHook("onReady", async () => {
         const onRequest = this.#onRequest.bind(this);
         const onUpgrade = this.#onUpgrade.bind(this);
-        this.#door = new FrontDoor(fastify.server, { prefix, clock, onRequest, onUpgrade });
+        const ownPaths = options.ownPaths ?? [];
+        this.#door = new FrontDoor(fastify.server, { prefix, ownPaths, clock, onRequest, onUpgrade });
       });
       fastify.addHook("preClose", async () => this.#close());
     });
@@ -191,7 +197,7 @@ class GatewayInFront implements AppProxy {
     const { request, target, match } = errand;
     const headers = requestHeaders(request, target, this.#forwarding);
     if (match !== null) restoreAppTags(headers);
-    const escort = this.#escortOf(errand);
+    const escort = this.#escortOf(errand) ?? this.#standInFor(errand, response);
     new Exchange(this.#exchanges, [request, response], { path: target.text, headers, escort }).start();
   }
 
@@ -202,6 +208,12 @@ class GatewayInFront implements AppProxy {
     if (!match.rule.changes.includes(method)) return null;
     const [path = ""] = target.text.split("?", 1);
     return new ChangeCapture(this.#changes, match, { method, path });
+  }
+
+  #standInFor({ request, target }: Errand, response: ServerResponse): Escort | null {
+    const [path = ""] = target.text.split("?", 1);
+    if (!isView(request) || this.#options.fallbackPaths?.includes(path) !== true) return null;
+    return new StandIn(path, () => this.#door?.toGateway(request, response));
   }
 
   #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {

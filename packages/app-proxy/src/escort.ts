@@ -16,6 +16,8 @@ export interface Hold {
 export interface Escort {
   /** Whether the app is to finish an answer though the client has gone, once it has the whole request. */
   readonly outlivesClient: boolean;
+  /** Whether the app's answer counts for none. The gateway then gives its own, by this; what the app said is dropped. */
+  readonly instead?: (answer: IncomingMessage) => (() => void) | null;
   /** Looks at the head of the app's answer, and may change the header that the client gets until a hold is settled. */
   answered(answer: IncomingMessage, headers: HeaderList): Hold | null;
   /** The exchange is over, however it went. Called once. */

@@ -148,6 +148,11 @@ export class Exchange {
     this.#state = "answered";
     this.#answer = answer;
     this.#stopTimer();
+    const instead = this.#escort?.instead?.(answer) ?? null;
+    if (instead !== null) {
+      this.#end();
+      return instead();
+    }
     const headers = answerHeaders(answer, { canTrail: canTrail(this.#request, answer) });
     if (this.#context.isClosing()) headers.push("Connection", "close");
     const hold = this.#escort?.answered(answer, headers) ?? null;

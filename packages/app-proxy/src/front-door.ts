@@ -12,6 +12,8 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Socket, head: Bu
 export interface FrontDoorOptions {
   /** `/realtime` */
   readonly prefix: string;
+  /** Further paths of the gateway's own, each by itself. */
+  readonly ownPaths: readonly string[];
   readonly clock: Clock;
   readonly onRequest: RequestHandler;
   readonly onUpgrade: UpgradeHandler;
@@ -19,9 +21,11 @@ export interface FrontDoorOptions {
 
 /** A whole request to the gateway's own routes, body and all, has five minutes: 10 MiB at 35 kB/s. */
 const OWN_REQUEST_MS = 300_000;
+/** The path and query of a target in absolute form (RFC 9112 §3.2.2). */
+const ABSOLUTE = /^https?:\/\/[^/?#]+(\/.*)$/i;
 
 /**
- * Stands between a server and Fastify, and lets what is under the prefix through to it. All else never meets Fastify's
+ * Stands between a server and Fastify, and lets what is the gateway's own through to it. All else never meets Fastify's
  * router, hooks and body parsers, which would decode paths, refuse methods that they don't know and set headers.
  */
 export class FrontDoor {
@@ -60,19 +64,26 @@ export class FrontDoor {
   };
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
-    if (!isUnder(this.#options.prefix, request.url ?? "")) return this.#options.onRequest(request, response);
+    if (!this.#isOwn(request)) return this.#options.onRequest(request, response);
     this.#limitTime(request);
     this.toGateway(request, response);
   }
 
   #onContinue(request: IncomingMessage, response: ServerResponse): void {
-    if (isUnder(this.#options.prefix, request.url ?? "")) response.writeContinue();
+    if (this.#isOwn(request)) response.writeContinue();
     this.#onRequest(request, response);
   }
 
   #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    if (isUnder(this.#options.prefix, request.url ?? "")) this.upgradeToGateway(request, socket, head);
+    if (this.#isOwn(request)) this.upgradeToGateway(request, socket, head);
     else this.#options.onUpgrade(request, socket, head);
+  }
+
+  /** By its target as it is written; one that is spelled in another way is the app's. */
+  #isOwn({ url = "" }: IncomingMessage): boolean {
+    const { prefix, ownPaths } = this.#options;
+    const path = url.startsWith("http") ? (ABSOLUTE.exec(url)?.[1] ?? "") : url;
+    return isUnder(prefix, path) || ownPaths.some((own) => isAt(own, path));
   }
 
   #limitTime(request: IncomingMessage): void {
@@ -107,14 +118,11 @@ export function checkUpgrade(request: IncomingMessage): void {
   if (hasBody(request.headers)) throw new SluiceError("bad-request", "An upgrade to WebSocket can't have a body.");
 }
 
-/** Whether a target lies under the prefix as it is written; one that is spelled in another way is the app's. */
-function isUnder(prefix: string, url: string): boolean {
-  if (!url.startsWith(prefix)) return url.startsWith("http") && isUnderAbsolute(prefix, url);
-  const next = url.charCodeAt(prefix.length);
-  return Number.isNaN(next) || next === 47 || next === 63;
+function isUnder(prefix: string, path: string): boolean {
+  const next = path.charCodeAt(prefix.length);
+  return path.startsWith(prefix) && (Number.isNaN(next) || next === 47 || next === 63);
 }
 
-function isUnderAbsolute(prefix: string, url: string): boolean {
-  const path = /^https?:\/\/[^/?#]+(\/.*)$/i.exec(url)?.[1];
-  return path !== undefined && isUnder(prefix, path);
+function isAt(own: string, path: string): boolean {
+  return path.startsWith(own) && (path.length === own.length || path.charCodeAt(own.length) === 63);
 }

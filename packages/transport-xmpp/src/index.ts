@@ -1,3 +1,4 @@
+export { HOST_META_PATHS } from "./discovery/host-meta.ts";
 export type { XmppAccount } from "./login/login.ts";
 export type { XmppLimits } from "./session/shared.ts";
 export type { XmppTcpOptions } from "./tcp/tcp-listener.ts";

@@ -10,6 +10,7 @@ import {
 import type { Seats } from "@sluice/http";
 import type { FastifyInstance } from "fastify";
 import { registerBosh } from "./bosh/bosh-route.ts";
+import { registerHostMeta } from "./discovery/host-meta.ts";
 import { Database } from "./pubsub/database.ts";
 import { ItemCodecs } from "./pubsub/item-codec.ts";
 import { Login, type XmppAccount } from "./login/login.ts";
@@ -30,7 +31,7 @@ export interface XmppOptions {
   readonly tcp: XmppTcpOptions | null;
   /** Path of the WebSocket, to be registered by {@link XmppTransport.register}; `null`: not by WebSocket. */
   readonly websocketPath: string | null;
-  /** Paths of BOSH; none: it is off. */
+  /** Paths of BOSH; none: it is off. The first is the one that clients are told of. */
   readonly boshPaths: readonly string[];
   readonly accounts: readonly XmppAccount[];
   readonly access: Access;
@@ -51,7 +52,10 @@ export interface XmppOptions {
 
 /** The transport, and what the gateway has to know of it beside. */
 export interface XmppTransport extends Transport {
-  /** Registers WebSocket and BOSH, as far as they are on. To be called in the scope of the other transports. */
+  /**
+   * Registers WebSocket and BOSH as far as they are on, and host-meta if one of them is. To be called in the scope of the
+   * other transports.
+   */
   register(fastify: FastifyInstance): Promise<void>;
   /** The TCP ports, in the order `listen`, `directTls`; empty before the start. */
   readonly ports: readonly number[];
@@ -85,7 +89,9 @@ class Xmpp implements XmppTransport {
 
   async register(fastify: FastifyInstance): Promise<void> {
     const { websocketPath, boshPaths, seats } = this.#options;
-    if (boshPaths.length > 0) await registerBosh(fastify, { paths: boshPaths, seats, shared: () => this.#shared });
+    const [boshPath = null] = boshPaths;
+    if (boshPath !== null || websocketPath !== null) await registerHostMeta(fastify, { boshPath, websocketPath });
+    if (boshPath !== null) await registerBosh(fastify, { paths: boshPaths, seats, shared: () => this.#shared });
     if (websocketPath === null) return;
     await registerWebSocket(fastify, { path: websocketPath, seats, shared: () => this.#shared });
     // Node's server waits for upgraded sockets too before it has closed.
