@@ -54,6 +54,7 @@ export default defineConfig([
       index: "src/index.ts",
       "log-sqlite-worker": "../../packages/log-sqlite/src/log-sqlite-worker.ts",
       "hook-store-worker": "../../packages/transport-rest-hooks/src/store/hook-store-worker.ts",
+      "sender-worker": "../../packages/transport-rest-hooks/src/sending/sender-worker.ts",
     },
     platform: "node",
     deps: { alwaysBundle: [/./], onlyBundle: false },

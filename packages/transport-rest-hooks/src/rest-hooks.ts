@@ -9,7 +9,7 @@ import type { HookFigures, HookGauges } from "./engine/hook-figures.ts";
 import { HookStore } from "./store/hook-store.ts";
 import { Hooks } from "./hooks/hooks.ts";
 import { Payloads } from "./hooks/payload.ts";
-import { Sender } from "./sending/sender.ts";
+import { SenderLink } from "./sending/sender-link.ts";
 import { TargetGuard, type AllowedRange, type Resolve } from "./sending/target-guard.ts";
 
 /** Options of {@link restHooks}. */
@@ -72,7 +72,7 @@ export function restHooks(options: RestHooksOptions): RestHooks {
 interface Running {
   readonly context: TransportContext;
   readonly store: HookStore;
-  readonly sender: Sender;
+  readonly sender: SenderLink;
   readonly engine: Engine;
   readonly hooks: Hooks;
 }
@@ -97,8 +97,9 @@ class RestHooksTransport implements RestHooks {
   async start(context: TransportContext): Promise<void> {
     const { bus, clock, logger, meter } = context;
     const { canUseHttp, allow, ownPorts, resolve, timeoutMs, perOrigin, ca, concurrency, scheduleMs } = this.#options;
-    const guard = new TargetGuard({ canUseHttp, allow, ownPorts, resolve });
-    const sender = new Sender({ guard, timeoutMs, perOrigin, ca });
+    const reach = { canUseHttp, allow, ownPorts, resolve };
+    const guard = new TargetGuard(reach);
+    const sender = new SenderLink({ ...reach, timeoutMs, perOrigin, ca, clock, logger });
     const store = new HookStore({ path: this.#options.path, clock, logger });
     const hooks = new Hooks({
       bus,
@@ -125,7 +126,13 @@ class RestHooksTransport implements RestHooks {
       prefix: this.#options.prefix,
     });
     this.#running = { context, store, sender, engine, hooks };
-    await hooks.open(engine);
+    try {
+      await Promise.all([sender.begun(), hooks.open(engine)]);
+    } catch (error) {
+      this.#running = null;
+      await Promise.all([sender.close(), store.close()]);
+      throw error;
+    }
   }
 
   /** Begins no delivery any more, lets those under way finish until the deadline, and closes the store. */

@@ -15,7 +15,7 @@ const event = new StoredEvent({
 
 test("a payload that is the same for all hooks of a format is made once", () => {
   const payloads = new Payloads("s");
-  const bodies = new Set<Buffer>();
+  const bodies = new Set<Uint8Array>();
   for (let index = 0; index < 10_000; index += 1) {
     const options = { format: "standard", hookId: `h${index}`, event: "", target: "u", readUrl: "r" } as const;
     bodies.add(payloads.of(event, options).body);

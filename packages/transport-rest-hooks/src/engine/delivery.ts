@@ -1,10 +1,8 @@
 import type { Gap, StoredEvent } from "@sluice/core";
 import type { LiveHook } from "../hooks/live-hook.ts";
 import type { Payload } from "../hooks/payload.ts";
-import type { TargetRequest } from "../sending/sender.ts";
+import type { UnsignedRequest } from "../sending/sender-messages.ts";
 import { webhookId } from "../sending/signer.ts";
-
-const USER_AGENT = "Sluice";
 
 /** What a delivery's headers depend on. */
 export interface DeliveryOptions {
@@ -19,35 +17,34 @@ export function deliveryOf(
   hook: LiveHook,
   event: StoredEvent,
   payload: Payload,
-  options: DeliveryOptions,
-): TargetRequest {
-  const headers = [
-    ...payload.headers,
-    ...signed(hook, webhookId(event.id, event.topic), payload.body, options.nowMs),
-    "sluice-cursor",
-    event.cursor,
-    "sluice-attempt",
-    String(options.attempt),
-  ];
-  if (options.gap !== null) headers.push("sluice-gap", gapHeader(options.gap));
-  return { url: hook.url, method: "POST", headers, body: payload.body };
+  { attempt, nowMs, gap }: DeliveryOptions,
+): UnsignedRequest {
+  const headers = ["sluice-cursor", event.cursor, "sluice-attempt", String(attempt)];
+  if (gap !== null) headers.push("sluice-gap", gapHeader(gap));
+  return requestOf(hook, event, payload, nowMs, headers);
 }
 
-/** Standard Webhooks' headers, and `X-Hook-Signature` for receivers of REST Hooks. */
-export function signed(hook: LiveHook, id: string, body: Buffer, nowMs: number): readonly string[] {
-  const timestamp = Math.floor(nowMs / 1000);
-  const headers = [
-    "user-agent",
-    USER_AGENT,
-    "webhook-id",
-    id,
-    "webhook-timestamp",
-    String(timestamp),
-    "webhook-signature",
-    hook.signer.standard(id, timestamp, body, nowMs),
-  ];
-  if (hook.record.format === "resthooks") headers.push("x-hook-signature", hook.signer.hook(body));
-  return headers;
+/** A signed request to a hook's target. */
+export function requestOf(
+  hook: LiveHook,
+  event: StoredEvent,
+  payload: Payload,
+  nowMs: number,
+  headers: readonly string[] = [],
+): UnsignedRequest {
+  const { id, target, format } = hook.record;
+  return {
+    url: target,
+    method: "POST",
+    payload,
+    headers,
+    signing: {
+      hook: id,
+      id: webhookId(event.id, event.topic),
+      atMs: nowMs,
+      hasHookSignature: format === "resthooks",
+    },
+  };
 }
 
 function gapHeader({ after, resumedAt, reason }: Gap): string {

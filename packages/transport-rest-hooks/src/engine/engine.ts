@@ -12,7 +12,8 @@ import { outcomeOf, type Outcome } from "./outcome.ts";
 import type { Payloads } from "../hooks/payload.ts";
 import { RetryTimer } from "./retry-timer.ts";
 import { jittered } from "./schedule.ts";
-import type { Answer, Sender } from "../sending/sender.ts";
+import type { Answer } from "../sending/sender.ts";
+import type { SenderLink } from "../sending/sender-link.ts";
 import type { HeldLane } from "../store/store-messages.ts";
 import { Turns } from "./turns.ts";
 
@@ -37,7 +38,7 @@ export interface EngineOptions {
   readonly logger: Logger;
   readonly meter: Meter;
   readonly store: HookStore;
-  readonly sender: Sender;
+  readonly sender: SenderLink;
   readonly payloads: Payloads;
   readonly events: EngineEvents;
   /** The operator's waits before attempt 1, 2, … */
@@ -141,6 +142,7 @@ export class Engine implements FlowHost {
     this.close(hook);
     this.#leaveOrigin(hook);
     hook.flow = null;
+    this.#options.sender.forget(hook.id);
   }
 
   /** Begins to read for a hook. */
@@ -281,7 +283,8 @@ export class Engine implements FlowHost {
       target: record.target,
       readUrl: `${record.site}${this.#options.prefix}`,
     });
-    return this.#options.sender.send(deliveryOf(hook, event, payload, { attempt: job.attempts + 1, nowMs, gap }));
+    const request = deliveryOf(hook, event, payload, { attempt: job.attempts + 1, nowMs, gap });
+    return this.#options.sender.send(request, record.secrets);
   }
 
   #conclude(
@@ -379,13 +382,17 @@ export class Engine implements FlowHost {
     if (!isExhausted) {
       flow.hold(job, { attempts, step, dueAtMs: this.nowMs() + jittered(waitMs, this.clock.random()) });
     } else if (hook.record.onExhausted === "block") flow.hold(job, { attempts, step, dueAtMs: null });
-    else this.#bury(job, attempts, outcome.isFailure ? "exhausted" : "refused");
-    if (!outcome.isFailure) return;
-    if (outcome.isOverloaded) hook.origin?.overloaded();
-    hook.record = { ...hook.record, failures: hook.record.failures + 1 };
-    const hasOpened = hook.breaker.failed(this.clock.monotonic());
+    else this.#bury(job, attempts, Number.isFinite(outcome.tries) ? "refused" : "exhausted");
+    const hasOpened = outcome.isFailure && this.#blame(hook, outcome.isOverloaded);
     if (isProbe) events.probed(hook, false);
     else if (hasOpened && hook.record.status === "active") events.failing(hook);
+  }
+
+  /** Counts a failure of the target; whether that has opened its breaker. */
+  #blame(hook: LiveHook, isOverloaded: boolean): boolean {
+    if (isOverloaded) hook.origin?.overloaded();
+    hook.record = { ...hook.record, failures: hook.record.failures + 1 };
+    return hook.breaker.failed(this.clock.monotonic());
   }
 
   #bury(job: Job, attempts: number, reason: string): void {

@@ -25,13 +25,15 @@ export function outcomeOf(answer: Answer, nowMs: number): Outcome {
   if (answer.kind === "failed") {
     if (answer.error === "forbidden") return { kind: "forbidden" };
     if (answer.error === "shutdown") return { kind: "shutdown" };
+    // Nobody's fault; but by the schedule, so that an event that ends the thread again and again has an end too.
+    if (answer.error === "thread")
+      return { kind: "retry", tries: NO_MATTER_HOW_OFTEN, isFailure: false, isOverloaded: false };
     return failure(false);
   }
   const { status, headers } = answer;
   if (status >= 200 && status < 300) return { kind: "delivered" };
   if (status === 410) return { kind: "gone" };
-  const header = headers["retry-after"];
-  const waitMs = retryAfterMs(Array.isArray(header) ? header[0] : header, nowMs);
+  const waitMs = retryAfterMs(headers["retry-after"], nowMs);
   if (status === 429) return { kind: "wait", waitMs };
   if (status === 503 && waitMs !== null) return { kind: "wait", waitMs };
   if (REFUSED.has(status)) return { kind: "retry", tries: REFUSED_TRIES, isFailure: false, isOverloaded: false };

@@ -37,6 +37,6 @@ export async function samplesOf(
   const { events } = await bus.read(interestIn(topics, [type]), { last: SAMPLES }, SAMPLES);
   return events.map((event) => {
     const options = { format, hookId: "sample", event: type, target: "https://example.org/", readUrl };
-    return payloads.of(event, options).body.toString("utf8");
+    return Buffer.from(payloads.of(event, options).body).toString("utf8");
   });
 }

@@ -5,7 +5,7 @@ import type { HookRecord, HookStatus } from "./hook.ts";
 import type { HookStore } from "../store/hook-store.ts";
 import type { LiveHook } from "./live-hook.ts";
 import { probeWaitMs } from "../engine/schedule.ts";
-import type { Sender } from "../sending/sender.ts";
+import type { SenderLink } from "../sending/sender-link.ts";
 import type { Change } from "../store/store-messages.ts";
 
 /** Options of {@link HookLife}. */
@@ -14,7 +14,7 @@ export interface HookLifeOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly store: HookStore;
-  readonly sender: Sender;
+  readonly sender: SenderLink;
   readonly hasReverseUnsubscribe: boolean;
   /** All of them, those that are gone too. */
   readonly hooks: () => Iterable<LiveHook>;
@@ -65,13 +65,13 @@ export class HookLife implements EngineEvents {
   async end(hook: LiveHook, reason: string, isByGateway: boolean): Promise<void> {
     const { record } = hook;
     if (record.status === "gone") return;
-    const { url } = hook;
+    const { target: url } = record;
     this.#options.onEnd(record);
     this.#running().remove(hook);
     hook.nextProbeAtMs = null;
     await this.#transition(hook, "gone", reason, { kind: "drop", hook: hook.id });
     if (!isByGateway || !this.#options.hasReverseUnsubscribe) return;
-    void this.#options.sender.send({ url, method: "DELETE", headers: ["user-agent", "Sluice"], body: null });
+    void this.#options.sender.send({ url, method: "DELETE", headers: [], payload: null, signing: null });
   }
 
   gone(hook: LiveHook): void {

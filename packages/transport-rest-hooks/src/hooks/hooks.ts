@@ -1,15 +1,17 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { newEventId, parseCursor, SluiceError, StoredEvent, type Bus, type Clock, type Logger } from "@sluice/core";
 import { HttpFault } from "@sluice/http";
-import { signed } from "../engine/delivery.ts";
+import { requestOf } from "../engine/delivery.ts";
 import type { Engine } from "../engine/engine.ts";
 import { HookLife } from "./hook-life.ts";
 import type { HookRecord, HookStatus } from "./hook.ts";
 import type { HookStore } from "../store/hook-store.ts";
 import { LiveHook } from "./live-hook.ts";
+import { jsonPayload } from "./payload.ts";
 import { outcomeOf } from "../engine/outcome.ts";
-import type { Answer, Sender } from "../sending/sender.ts";
-import { newSecret, webhookId } from "../sending/signer.ts";
+import type { Answer } from "../sending/sender.ts";
+import type { SenderLink } from "../sending/sender-link.ts";
+import { newSecret } from "../sending/signer.ts";
 import type { Change, DeadLetter, HeldLane, NumberedAttempt } from "../store/store-messages.ts";
 import { ForbiddenTargetError, type TargetGuard } from "../sending/target-guard.ts";
 
@@ -44,7 +46,7 @@ export interface HooksOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly store: HookStore;
-  readonly sender: Sender;
+  readonly sender: SenderLink;
   readonly guard: TargetGuard;
   readonly hasReverseUnsubscribe: boolean;
   /** Hooks that one owner may have. */
@@ -284,14 +286,9 @@ export class Hooks {
       data: JSON.stringify({ hook: hook.id, test: true }),
       dataContentType: null,
     });
-    const body = Buffer.from(event.json);
-    const headers = [
-      "content-type",
-      "application/json",
-      ...signed(hook, webhookId(event.id, event.topic), body, clock.now()),
-    ];
     const startedMs = clock.monotonic();
-    const answer = await sender.send({ url: hook.url, method: "POST", headers, body });
+    const request = requestOf(hook, event, jsonPayload(event.json), clock.now());
+    const answer = await sender.send(request, hook.record.secrets);
     const outcome = outcomeOf(answer, clock.now());
     if (outcome.kind === "gone") this.life.gone(hook);
     return resultOf(answer, outcome.kind, clock.monotonic() - startedMs);

@@ -2,9 +2,8 @@ import type { KeptEvent } from "../store/store-messages.ts";
 import { StoredEvent } from "@sluice/core";
 import { Breaker } from "../engine/breaker.ts";
 import type { HookFlow } from "../engine/hook-flow.ts";
-import type { HookRecord, HookSecret } from "./hook.ts";
+import type { HookRecord } from "./hook.ts";
 import type { Origin } from "../engine/origin.ts";
-import { Signer } from "../sending/signer.ts";
 import { originOf } from "../sending/target-guard.ts";
 
 /** Attempts kept of each hook. */
@@ -26,8 +25,6 @@ export class LiveHook {
   handshakes = 0;
   /** 429 in a row. */
   throttles = 0;
-  #signer: { readonly secrets: readonly HookSecret[]; readonly signer: Signer } | null = null;
-  #url: { readonly target: string; readonly url: URL } | null = null;
 
   constructor(record: HookRecord, attempts: number) {
     this.record = record;
@@ -38,20 +35,8 @@ export class LiveHook {
     return this.record.id;
   }
 
-  get signer(): Signer {
-    const { secrets } = this.record;
-    if (this.#signer?.secrets !== secrets) this.#signer = { secrets, signer: new Signer(secrets) };
-    return this.#signer.signer;
-  }
-
-  get url(): URL {
-    const { target } = this.record;
-    if (this.#url?.target !== target) this.#url = { target, url: new URL(target) };
-    return this.#url.url;
-  }
-
   get originKey(): string {
-    return originOf(this.url);
+    return originOf(new URL(this.record.target));
   }
 }
 

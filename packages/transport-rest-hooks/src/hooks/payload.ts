@@ -3,7 +3,7 @@ import type { HookFormat } from "./hook.ts";
 
 /** What is sent of an event, before it is signed. */
 export interface Payload {
-  readonly body: Buffer;
+  readonly body: Uint8Array;
   /** Names and values by turns. */
   readonly headers: readonly string[];
 }
@@ -56,16 +56,16 @@ export class Payloads {
     this.madeCount += 1;
     switch (options.format) {
       case "standard":
-        return json(event.json);
+        return jsonPayload(event.json);
       case "resthooks":
-        return json(restHook(event, options));
+        return jsonPayload(restHook(event, options));
       case "thin":
-        return json(thin(event, options.readUrl));
+        return jsonPayload(thin(event, options.readUrl));
       case "raw":
         return { body: dataOf(event), headers: ["content-type", mediaTypeOf(event)] };
       case "cloudevents-structured":
         return {
-          body: Buffer.from(structured(event, this.#source)),
+          body: bytesOf(structured(event, this.#source)),
           headers: ["content-type", "application/cloudevents+json"],
         };
       case "cloudevents-binary":
@@ -75,12 +75,21 @@ export class Payloads {
   }
 }
 
-function json(text: string): Payload {
-  return { body: Buffer.from(text), headers: JSON_TYPE };
+/** The payload of a JSON text. */
+export function jsonPayload(text: string): Payload {
+  return { body: bytesOf(text), headers: JSON_TYPE };
 }
 
-function dataOf(event: StoredEvent): Buffer {
-  return Buffer.from(event.data, event.dataContentType === null ? "utf8" : "base64");
+function dataOf(event: StoredEvent): Uint8Array {
+  return bytesOf(event.data, event.dataContentType === null ? "utf8" : "base64");
+}
+
+/** In memory of its own: from Node's pool, a few bytes would take the whole pool along to the thread that sends them. */
+function bytesOf(text: string, encoding: BufferEncoding = "utf8"): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text, encoding));
+  const written = bytes.write(text, encoding);
+  // The length that base64 has is a guess where its text is not canonical.
+  return written === bytes.length ? bytes : bytes.subarray(0, written);
 }
 
 function mediaTypeOf(event: StoredEvent): string {

@@ -14,6 +14,8 @@ export type ErrorClass =
   | "protocol"
   | "forbidden"
   | "shutdown"
+  /** The gateway's own thread that sends has ended. */
+  | "thread"
   | "other";
 
 const BY_CODE: Readonly<Record<string, ErrorClass>> = {

@@ -10,15 +10,22 @@ export interface TargetRequest {
   readonly method: "POST" | "DELETE" | "OPTIONS";
   /** Names and values by turns. */
   readonly headers: readonly string[];
-  readonly body: Buffer | null;
+  readonly body: Uint8Array | null;
 }
+
+/** Headers of an answer by their names in lower case. */
+export type AnswerHeaders = Readonly<Record<string, string>>;
+
+/** Headers of an answer that mean anything to anybody here. */
+export const READ_HEADERS = ["retry-after", "x-hook-secret", "webhook-allowed-origin"] as const;
 
 /** What came of a request. */
 export type Answer =
   | {
       readonly kind: "answered";
       readonly status: number;
-      readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+      /** Those of {@link READ_HEADERS} that it has. */
+      readonly headers: AnswerHeaders;
       /** The beginning of the body. */
       readonly text: string;
     }
@@ -42,6 +49,8 @@ const KEPT_BYTES = 2 * 1024;
 const HEADER_BYTES = 16 * 1024;
 /** An idle connection is kept so long, or as long as the target says, but not under 1 s of that. */
 const IDLE_MS = 20_000;
+
+const NONE: AnswerHeaders = {};
 
 /** Sends requests to targets. Never follows, never inflates, reads little, and ends in time. */
 export class Sender {
@@ -120,7 +129,7 @@ class Attempt implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #bytes = 0;
   #status = 0;
-  #headers: Readonly<Record<string, string | string[] | undefined>> = {};
+  #headers: AnswerHeaders = NONE;
   #isSettled = false;
 
   constructor(timeoutMs: number, births: Births, settle: (answer: Answer) => void) {
@@ -145,7 +154,7 @@ class Attempt implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return;
     this.#status = status;
-    this.#headers = headers;
+    this.#headers = readOf(headers);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -179,4 +188,17 @@ class Attempt implements Dispatcher.DispatchHandler {
     this.#settle(answer);
     return true;
   }
+}
+
+/** Of a header that is there several times, the first. */
+function readOf(headers: Readonly<Record<string, string | string[] | undefined>>): AnswerHeaders {
+  let read: Record<string, string> | undefined;
+  for (const name of READ_HEADERS) {
+    const given = headers[name];
+    const value = Array.isArray(given) ? given[0] : given;
+    if (value === undefined) continue;
+    read ??= {};
+    read[name] = value;
+  }
+  return read ?? NONE;
 }

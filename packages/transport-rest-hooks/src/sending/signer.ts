@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, hash, randomBytes, type KeyObject } from "node:crypto";
 import type { HookSecret } from "../hooks/hook.ts";
+import type { Signing } from "./sender-messages.ts";
 
 const PREFIX = "whsec_";
 const SECRET = /^whsec_[A-Za-z0-9+/]+={0,2}$/;
@@ -30,8 +31,17 @@ export class Signer {
     this.#keys = secrets.map(({ text, expiresAtMs }) => ({ key: createSecretKey(keyBytes(text)), expiresAtMs }));
   }
 
+  /** The headers that say whose a body is and since when: names and values by turns. */
+  headers({ id, atMs, hasHookSignature }: Signing, body: Uint8Array): readonly string[] {
+    const timestamp = Math.floor(atMs / 1000);
+    const signature = this.standard(id, timestamp, body, atMs);
+    const headers = ["webhook-id", id, "webhook-timestamp", String(timestamp), "webhook-signature", signature];
+    if (hasHookSignature) headers.push("x-hook-signature", this.hook(body));
+    return headers;
+  }
+
   /** `webhook-signature` of Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`, one per secret. */
-  standard(id: string, timestamp: number, body: Buffer, nowMs: number): string {
+  standard(id: string, timestamp: number, body: Uint8Array, nowMs: number): string {
     let signatures = "";
     for (const { key, expiresAtMs } of this.#keys) {
       if (expiresAtMs !== null && expiresAtMs <= nowMs) continue;
@@ -42,7 +52,7 @@ export class Signer {
   }
 
   /** `X-Hook-Signature` of REST Hooks: hex HMAC-SHA256 of the body, by the newest secret. */
-  hook(body: Buffer): string {
+  hook(body: Uint8Array): string {
     const newest = this.#keys[0];
     return newest === undefined ? "" : createHmac("sha256", newest.key).update(body).digest("hex");
   }

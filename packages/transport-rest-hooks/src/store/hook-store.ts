@@ -227,7 +227,6 @@ export class HookStore {
   }
 
   #post(message: ToStore): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a browser's window
     this.#worker.postMessage(message);
   }
 }
