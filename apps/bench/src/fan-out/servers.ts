@@ -58,7 +58,7 @@ function sluice(name: string, log: "sqlite" | "memory"): ServerKind {
           logging: { level: "error" },
         }),
       );
-      return [process.execPath, fileOf("../../gateway/src/main.ts"), "serve", "--config", config];
+      return [process.execPath, fileOf("../../../gateway/src/main.ts"), "serve", "--config", config];
     },
   };
 }

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const SOURCE = fileURLToPath(new URL("../rig/fanload.c", import.meta.url));
-const FOLDER = fileURLToPath(new URL("../.build/", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../../rig/fanload.c", import.meta.url));
+const FOLDER = fileURLToPath(new URL("../../.build/", import.meta.url));
 const PROGRAM = `${FOLDER}fanload`;
 /** The generator ends by itself long before. */
 const TIMEOUT_MS = 120_000;

@@ -1,5 +1,5 @@
-import { generate, type Measured } from "./generator.ts";
-import { withServer, type Kind, type ServerKind } from "./server.ts";
+import { generate, type Measured } from "./fanload.ts";
+import { withServer, type Kind, type ServerKind } from "./servers.ts";
 
 /** One line of the result. */
 export interface Row {

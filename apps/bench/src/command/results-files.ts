@@ -1,0 +1,30 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ScenarioError } from "../plan/read-scenario.ts";
+import { renderHtml } from "../report/html-report.ts";
+import type { Results } from "../results.ts";
+
+/** Writes results.json and report.html; answers where they are. */
+export async function writeResults(
+  results: Results,
+  folder: string,
+): Promise<{ readonly results: string; readonly report: string }> {
+  const [file, report] = [join(folder, "results.json"), join(folder, "report.html")];
+  await mkdir(folder, { recursive: true });
+  await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
+  await writeFile(report, renderHtml(results));
+  return { results: file, report };
+}
+
+/** Reads results that were written before. @throws {ScenarioError} if they are none of this format */
+export async function readResults(path: string): Promise<Results> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new ScenarioError(`${path} can't be read as results`, { cause: error });
+  }
+  const isResults = typeof content === "object" && content !== null && "format" in content && content.format === 1;
+  if (!isResults) throw new ScenarioError(`${path} holds no results that this version knows`);
+  return content as Results;
+}

@@ -1,0 +1,34 @@
+import type { ServerKind, TransportCase } from "../servers/server.ts";
+import { casesOf, type Scenario } from "./scenario.ts";
+
+/** One run of the plan. */
+export interface PlannedRun {
+  readonly kind: ServerKind;
+  readonly what: TransportCase;
+  /** How long it takes on a machine that has nothing else to do, about. */
+  readonly estimateMs: number;
+}
+
+const START_MS = 1500;
+const SETTLE_MS = 800;
+const CONNECTS_PER_SECOND = 500;
+const CLOSE_MS = 300;
+/** What comes back comes back by and by, pollers within their interval. */
+const COME_BACK_MS = 400;
+
+/** All runs, the servers of a transport one after the other: what is compared is measured in the same minutes. */
+export function planOf(scenario: Scenario, kinds: readonly ServerKind[]): readonly PlannedRun[] {
+  return casesOf(scenario).flatMap((what) =>
+    kinds
+      .filter(({ transports }) => transports.includes(what.transport))
+      .map((kind) => ({ kind, what, estimateMs: estimateMs(scenario, what) })),
+  );
+}
+
+function estimateMs({ load, leadMs, cutMs, hasStorm }: Scenario, { intervalMs }: TransportCase): number {
+  const waitMs = intervalMs ?? 0;
+  const openMs = START_MS + SETTLE_MS + (load.clients / CONNECTS_PER_SECOND) * 1000;
+  const measureMs = leadMs + waitMs + load.durationMs + waitMs;
+  const cuts = (cutMs > 0 ? cutMs + waitMs + COME_BACK_MS : 0) + (hasStorm ? waitMs + COME_BACK_MS : 0);
+  return openMs + measureMs + cuts + CLOSE_MS;
+}

@@ -1,0 +1,68 @@
+import { STAMP_BYTES } from "../load/stamp.ts";
+import { PEER_NAMES } from "../peers/peer-names.ts";
+import { parseCount, parseDuration, parseList, parseNames, parseRate, parseSize, QuantityError } from "./quantity.ts";
+import { TRANSPORTS, type Scenario } from "./scenario.ts";
+
+/** A scenario that can't be, in one sentence. */
+export class ScenarioError extends Error {
+  override readonly name: string = "ScenarioError";
+}
+
+type Change = (scenario: Scenario, value: unknown) => Scenario;
+
+const load =
+  (name: keyof Scenario["load"], parse: (value: unknown) => number): Change =>
+  (scenario, value) => ({ ...scenario, load: { ...scenario.load, [name]: parse(value) } });
+
+/** What a file and the flags may say; both are read alike. */
+const CHANGES: Readonly<Record<string, Change>> = {
+  name: (scenario, value) => ({ ...scenario, name: String(value) }),
+  clients: load("clients", parseCount(1, 100_000)),
+  topics: load("topics", parseCount(1, 10_000)),
+  rate: load("eventsPerSecond", parseRate),
+  size: load("eventBytes", parseSize),
+  window: load("durationMs", parseDuration),
+  lead: (scenario, value) => ({ ...scenario, leadMs: parseDuration(value) }),
+  cut: (scenario, value) => ({ ...scenario, cutMs: parseDuration(value) }),
+  storm: (scenario, value) => ({ ...scenario, hasStorm: parseNames(["true", "false"])(value)[0] === "true" }),
+  transports: (scenario, value) => ({ ...scenario, transports: parseNames(TRANSPORTS)(value) }),
+  intervals: (scenario, value) => ({ ...scenario, pollIntervalsMs: parseList(value).map(parseDuration) }),
+  peers: (scenario, value) => ({ ...scenario, peers: parseNames(PEER_NAMES)(value) }),
+  client_processes: (scenario, value) => ({ ...scenario, clientProcesses: parseCount(1, 64)(value) }),
+};
+
+/** Names of all that a scenario may say. */
+export const SCENARIO_KEYS: readonly string[] = Object.keys(CHANGES);
+
+/**
+ * A scenario with some things said anew.
+ * @param where names the key in a fault: `clients` or `--clients`
+ * @throws {ScenarioError}
+ */
+export function readScenario(
+  base: Scenario,
+  said: Readonly<Record<string, unknown>>,
+  where: (key: string) => string,
+): Scenario {
+  let scenario = base;
+  for (const [key, value] of Object.entries(said)) {
+    const change = Object.hasOwn(CHANGES, key) ? CHANGES[key] : undefined;
+    if (change === undefined) throw new ScenarioError(`${where(key)} is unknown; expected ${SCENARIO_KEYS.join(", ")}`);
+    try {
+      scenario = change(scenario, value);
+    } catch (error) {
+      if (!(error instanceof QuantityError)) throw error;
+      throw new ScenarioError(`${where(key)}: expected ${error.message}`, { cause: error });
+    }
+  }
+  return checked(scenario);
+}
+
+function checked(scenario: Scenario): Scenario {
+  const { clients, topics, durationMs, eventBytes } = scenario.load;
+  if (topics > clients) throw new ScenarioError(`${topics} topics need as many clients at least, not ${clients}`);
+  if (durationMs === 0) throw new ScenarioError("the window is empty");
+  if (eventBytes < STAMP_BYTES + 2) throw new ScenarioError(`an event needs ${STAMP_BYTES + 2} bytes to be recognised`);
+  if (scenario.pollIntervalsMs.includes(0)) throw new ScenarioError("polling needs an interval above 0");
+  return scenario;
+}

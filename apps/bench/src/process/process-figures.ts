@@ -1,0 +1,106 @@
+import { readdir, readFile } from "node:fs/promises";
+
+/** CPU that processes have used, in microseconds. */
+export interface CpuTime {
+  readonly userUs: number;
+  readonly systemUs: number;
+}
+
+const US_PER_TICK = 10_000;
+const NS_PER_US = 1000;
+const BYTES_PER_KIB = 1024;
+
+/** Whether this system tells what processes use: only Linux does, by its `/proc`. */
+export const canReadProcesses: boolean = process.platform === "linux";
+
+/** These processes and all that they have started. */
+export async function familyOf(pids: readonly number[]): Promise<readonly number[]> {
+  const parents = new Map<number, number>();
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    // oxlint-disable-next-line no-await-in-loop
+    const fields = await statOf(Number(name));
+    if (fields !== null) parents.set(Number(name), Number(fields[1]));
+  }
+  const family = new Set(pids);
+  for (let size = 0; size < family.size;) {
+    size = family.size;
+    for (const [pid, parent] of parents) if (family.has(parent)) family.add(pid);
+  }
+  return [...family];
+}
+
+/**
+ * CPU that the processes have used so far. The sum is the scheduler's, to the nanosecond; how it is shared out between
+ * user and system is known in steps of 10 ms only, so a short stretch of little work has a rough share.
+ */
+export async function cpuTimeOf(pids: readonly number[]): Promise<CpuTime> {
+  let [userUs, systemUs] = [0, 0];
+  for (const pid of pids) {
+    // oxlint-disable-next-line no-await-in-loop
+    const [fields, exactUs] = await Promise.all([statOf(pid), scheduledUs(pid)]);
+    if (fields === null) continue;
+    const [user, system] = [Number(fields[11]) * US_PER_TICK, Number(fields[12]) * US_PER_TICK];
+    const share = user + system === 0 ? 0.5 : user / (user + system);
+    const total = exactUs ?? user + system;
+    userUs += total * share;
+    systemUs += total * (1 - share);
+  }
+  return { userUs, systemUs };
+}
+
+/** Memory that is in use by the processes, each page once per process, in bytes. */
+export async function residentBytesOf(pids: readonly number[]): Promise<number> {
+  const each = await Promise.all(
+    pids.map(async (pid) => {
+      const text = await contentOf(`/proc/${pid}/smaps_rollup`);
+      return Number(/^Rss: +(\d+) kB/m.exec(text)?.[1] ?? 0) * BYTES_PER_KIB;
+    }),
+  );
+  return each.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** CPU of the whole machine that was in use so far, in microseconds; `null` where the system does not tell. */
+export async function machineCpuUs(): Promise<number | null> {
+  const [user, nice, system, , , interrupts, softInterrupts] = (await contentOf("/proc/stat"))
+    .split("\n", 1)
+    .flatMap((line) => line.trim().split(/\s+/).slice(1).map(Number));
+  if (user === undefined) return null;
+  const ticks = [user, nice, system, interrupts, softInterrupts].reduce<number>((sum, part) => sum + (part ?? 0), 0);
+  return ticks * US_PER_TICK;
+}
+
+/** What stands behind the name in `/proc/PID/stat`, from the state on. */
+async function statOf(pid: number): Promise<readonly string[] | null> {
+  const text = await contentOf(`/proc/${pid}/stat`);
+  return text === "" ? null : text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+/** Of all threads, by the scheduler's own count. */
+async function scheduledUs(pid: number): Promise<number | null> {
+  let sum = 0;
+  for (const thread of await namesIn(`/proc/${pid}/task`)) {
+    // oxlint-disable-next-line no-await-in-loop
+    const text = await contentOf(`/proc/${pid}/task/${thread}/schedstat`);
+    if (text === "") return null;
+    sum += Number(text.split(" ", 1)[0]) / NS_PER_US;
+  }
+  return sum === 0 ? null : sum;
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** A process may end while it is looked at. */
+async function contentOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch {
+    return "";
+  }
+}
