@@ -10,10 +10,9 @@ import {
   type Start,
   type Subscription,
 } from "@sluice/core";
-import { escapeXML } from "ltx";
 import { itemsOf, type ItemCodecs } from "./item-codec.ts";
+import { gapStanza } from "./item-stanza.ts";
 import type { Acknowledged, Ledger } from "../session/ledger.ts";
-import { NS } from "../xml/namespaces.ts";
 import type { StoredSubscription, SubscriptionStore } from "./subscription-store.ts";
 
 /** What a reader needs of the session that it belongs to. */
@@ -25,12 +24,12 @@ export interface ReaderHost {
   readonly service: string;
   /** `<message to="…"`, as far as it is the same for all that the session gets. */
   readonly messageHead: Buffer;
-  /** Sends whole stanzas that the ledger knows already. Answers whether more may come at once. */
-  deliver(stanzas: readonly Buffer[]): boolean;
+  /** Sends items that a codec encoded and the ledger knows already. Answers whether more may come at once. */
+  deliver(items: Buffer, isLate: boolean): boolean;
+  /** The same for a whole stanza. */
+  tell(stanza: Buffer): boolean;
   close(reason: CloseReason): void;
 }
-
-const END = Buffer.from("</message>");
 
 /** One node on one stream: what the bus hands over becomes messages, and the ledger knows how far they went. */
 export class NodeReader implements Sink<Buffer>, Acknowledged {
@@ -71,26 +70,15 @@ export class NodeReader implements Sink<Buffer>, Acknowledged {
     this.#subscription.extend([this.filter], [], start, start === "latest" ? {} : { observer });
   }
 
-  write(bytes: Buffer): boolean {
-    const { ledger, messageHead } = this.#host;
-    const stanzas: Buffer[] = [];
-    let from = 0;
-    for (const { end, position, time } of itemsOf(bytes)) {
-      const tail = this.#isReplaying ? delay(time) : END;
-      stanzas.push(joined(messageHead, bytes, from, end, tail));
-      ledger.addItem(this, position);
-      from = end;
-    }
-    return this.#host.deliver(stanzas);
+  write(items: Buffer): boolean {
+    for (const { position } of itemsOf(items)) this.#host.ledger.addItem(this, position);
+    return this.#host.deliver(items, this.#isReplaying);
   }
 
-  gap({ after, resumedAt, reason }: Gap): boolean {
+  gap(gap: Gap): boolean {
     const { ledger, messageHead, service } = this.#host;
-    const event =
-      ` type="headline" from="${service}" id="gap-${resumedAt}"><gap xmlns="${NS.sluice}" ` +
-      `node="${escapeXML(this.stored.node)}" after="${after}" resumed-at="${resumedAt}" reason="${reason}"/>`;
-    ledger.addItem(this, parseCursor(resumedAt).position);
-    return this.#host.deliver([Buffer.concat([messageHead, Buffer.from(event), END])]);
+    ledger.addItem(this, parseCursor(gap.resumedAt).position);
+    return this.#host.tell(gapStanza(messageHead, service, this.stored.node, gap));
   }
 
   acknowledged(position: number): void {
@@ -112,17 +100,4 @@ export class NodeReader implements Sink<Buffer>, Acknowledged {
     this.#host.codecs.giveBack(this.stored.node);
     if (reason !== undefined) this.#host.close(reason);
   }
-}
-
-function delay(time: string): Buffer {
-  return Buffer.from(`<delay xmlns="${NS.delay}" stamp="${time}"/></message>`);
-}
-
-/** Head, a part of the body, tail. By hand, since this is done once per reader and event. */
-function joined(head: Buffer, body: Buffer, from: number, to: number, tail: Buffer): Buffer {
-  const whole = Buffer.allocUnsafe(head.length + to - from + tail.length);
-  head.copy(whole, 0);
-  body.copy(whole, head.length, from, to);
-  tail.copy(whole, whole.length - tail.length);
-  return whole;
 }

@@ -46,6 +46,11 @@ export class SubscriptionStore implements Writer {
     database.register(this);
   }
 
+  /** All under which there are subscriptions. */
+  get jids(): Iterable<string> {
+    return this.#byJid.keys();
+  }
+
   /** Those of a JID, full or bare. */
   of(jid: string): readonly StoredSubscription[] {
     return [...(this.#byJid.get(jid)?.values() ?? [])];
@@ -76,6 +81,14 @@ export class SubscriptionStore implements Writer {
   reached(subscription: StoredSubscription, cursor: string): void {
     const [known, reached] = [parseCursor(subscription.cursor), parseCursor(cursor)];
     if (known.epoch === reached.epoch && known.position >= reached.position) return;
+    subscription.cursor = cursor;
+    this.moved(subscription);
+  }
+
+  /** What comes after a cursor has not reached the subscriber after all. */
+  rewind(subscription: StoredSubscription, cursor: string): void {
+    const [known, lost] = [parseCursor(subscription.cursor), parseCursor(cursor)];
+    if (known.epoch !== lost.epoch || known.position <= lost.position) return;
     subscription.cursor = cursor;
     this.moved(subscription);
   }

@@ -1,6 +1,7 @@
 /** The XML namespaces that are understood, by what they are called here. */
 export const NS = {
   client: "jabber:client",
+  component: "jabber:component:accept",
   stream: "http://etherx.jabber.org/streams",
   streams: "urn:ietf:params:xml:ns:xmpp-streams",
   stanzas: "urn:ietf:params:xml:ns:xmpp-stanzas",

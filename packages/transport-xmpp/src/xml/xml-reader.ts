@@ -20,9 +20,10 @@ export interface XmlHandler {
 export interface XmlLimits {
   /** Characters, markup and all: never more than its bytes. */
   readonly characters: number;
+  /** Elements in one another, the stream's root counted. Default: 50. */
+  readonly depth?: number;
 }
 
-/** Elements in one another, the stream's root counted. */
 const MAX_DEPTH = 50;
 
 class XmlError extends Error {
@@ -110,7 +111,10 @@ export class XmlReader {
     const refuse = (fault: XmlFault) => (): never => {
       throw new XmlError(fault);
     };
-    parser.on("error", refuse("not-well-formed"));
+    // A DTD within the stream is found to be misplaced before it is told of.
+    parser.on("error", ({ message }) => {
+      throw new XmlError(message.includes("doctype") ? "restricted-xml" : "not-well-formed");
+    });
     parser.on("doctype", refuse("restricted-xml"));
     parser.on("comment", refuse("restricted-xml"));
     parser.on("processinginstruction", refuse("restricted-xml"));
@@ -131,7 +135,7 @@ export class XmlReader {
     const node = new XmlNode(tag.local, tag.uri, attributes);
     const parent = this.#open.at(-1);
     this.#open.push(node);
-    if (this.#open.length > MAX_DEPTH) throw new XmlError("policy-violation");
+    if (this.#open.length > (this.#limits().depth ?? MAX_DEPTH)) throw new XmlError("policy-violation");
     if (this.#open.length > this.#unitDepth + 1) parent?.children.push(node);
     if (this.#open.length > 1) return;
     if (this.#unitDepth === 1) this.#startedAt = this.#parser.position;
@@ -152,7 +156,7 @@ export class XmlReader {
   #text(text: string): void {
     if (this.#isDead) return;
     if (this.#open.length > this.#unitDepth) this.#open.at(-1)?.addText(text);
-    else if (/\S/.test(text)) throw new XmlError("bad-format");
+    else if (/\S/.test(text)) throw new XmlError(this.#open.length === 0 ? "not-well-formed" : "bad-format");
     else this.#startedAt = this.#parser.position;
   }
 
