@@ -2,6 +2,7 @@ import { Allowance } from "../session/allowance.ts";
 import { Answers } from "./answers.ts";
 import { boshBody, boshCondition, countOf, terminateBody, type BoshCondition } from "./bosh-body.ts";
 import type { Channel } from "../session/channel.ts";
+import { UNFRAMED, type Framing } from "../session/framing.ts";
 import { KeyChain } from "./key-chain.ts";
 import { NS } from "../xml/namespaces.ts";
 import { Session } from "../session/session.ts";
@@ -59,6 +60,7 @@ export class BoshConnection implements Channel {
   readonly needsTls = false;
   readonly isConfirming = true;
   readonly declaration: string = ` xmlns="${NS.client}"`;
+  readonly framing: Framing = UNFRAMED;
   readonly isSecure: boolean;
   readonly #shared: Shared;
   readonly #terms: BoshTerms;
@@ -146,12 +148,10 @@ export class BoshConnection implements Channel {
     // The answer to the first request says it all; a restart has no answer of its own.
   }
 
-  write(elements: readonly Buffer[]): boolean {
+  write(elements: Buffer): boolean {
     if (this.#final !== null) return false;
-    for (const element of elements) {
-      this.#pending.push(element);
-      this.#pendingBytes += element.length;
-    }
+    this.#pending.push(elements);
+    this.#pendingBytes += elements.length;
     this.#flushSoon();
     return !this.isBacklogged;
   }

@@ -1,3 +1,4 @@
+import type { Framing } from "./framing.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 
 /** The way to one client, as a session sees it: a binding's own framing is behind it. */
@@ -8,6 +9,7 @@ export interface Channel {
   readonly needsTls: boolean;
   /** What a stanza must declare since nothing around it does: ` xmlns="jabber:client"`, or nothing. */
   readonly declaration: string;
+  readonly framing: Framing;
   /** Whether more has been written than the client has taken. */
   readonly isBacklogged: boolean;
   /** Whether the channel itself knows what has arrived, and tells `Session.arrived`; then nobody needs to be asked. */
@@ -16,8 +18,8 @@ export interface Channel {
   isOpening(root: XmlNode): boolean;
   /** Answers a stream's start. */
   open(from: string, id: string): void;
-  /** Sends whole elements. Answers whether more may come at once. */
-  write(elements: readonly Buffer[]): boolean;
+  /** Sends whole elements, each framed. Answers whether more may come at once; what was given is sent all the same. */
+  write(framed: Buffer): boolean;
   /** The client is going to start its stream anew. */
   restart(): void;
   /** Goes over to TLS; the client has been told. */

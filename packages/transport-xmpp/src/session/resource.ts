@@ -2,6 +2,7 @@ import { parseCursor, formatCursor, type CloseReason } from "@sluice/core";
 import { createElement, escapeXML, type Element } from "ltx";
 import type { Channel } from "./channel.ts";
 import { nodesAt, type CutStream } from "./cut-stream.ts";
+import { framed, framedItems } from "./framing.ts";
 import { answerHost } from "./host-queries.ts";
 import { Inquiry } from "./inquiry.ts";
 import { Ledger, type Acknowledged } from "./ledger.ts";
@@ -81,11 +82,12 @@ export class Resource implements ReaderHost {
     return this.#carrier.shared.service;
   }
 
-  deliver(stanzas: readonly Buffer[]): boolean {
-    if (this.#isClosed) return false;
-    const { channel } = this.#carrier;
-    if (channel.isConfirming || !this.#inquiry.isPressing) return channel.write(stanzas);
-    return channel.write([...stanzas, this.#question()]);
+  deliver(items: Buffer, isLate: boolean): boolean {
+    return this.#push(framedItems(this.#carrier.channel.framing, this.messageHead, items, isLate));
+  }
+
+  tell(stanza: Buffer): boolean {
+    return this.#push(framed(this.#carrier.channel.framing, stanza));
   }
 
   close(reason: CloseReason): void {
@@ -121,7 +123,7 @@ export class Resource implements ReaderHost {
 
   /** Asks the client how far it has got: because something is owed, or to find out whether it is there. */
   ask(isAnyway: boolean): void {
-    if (!this.#isClosed && (isAnyway || this.#inquiry.isDue)) this.#carrier.channel.write([this.#question()]);
+    if (!this.#isClosed && (isAnyway || this.#inquiry.isDue)) this.#carrier.channel.write(this.#question());
   }
 
   /** Goes on where a stream was cut: what its client has not got comes again. */
@@ -168,6 +170,14 @@ export class Resource implements ReaderHost {
     this.subscriber.close();
   }
 
+  /** Sends what readers have, with a question behind it if so much is out that it can't wait. */
+  #push(stanzas: Buffer): boolean {
+    if (this.#isClosed) return false;
+    const { channel } = this.#carrier;
+    const isAsking = !channel.isConfirming && this.#inquiry.isPressing;
+    return channel.write(isAsking ? Buffer.concat([stanzas, this.#question()]) : stanzas);
+  }
+
   async #iq(iq: XmlNode): Promise<void> {
     const type = iq.attribute("type");
     const id = iq.attribute("id");
@@ -207,13 +217,13 @@ export class Resource implements ReaderHost {
   #question(): Buffer {
     if (this.management.isOn) {
       this.#inquiry.asked();
-      return Buffer.from(requestElement().toString());
+      return this.#framed(requestElement().toString());
     }
     this.ledger.addPassing();
     this.#inquiry.asked();
     const { domain } = this.#carrier.shared;
     const ping = { type: "get", id: `ack-${this.ledger.sent}`, from: domain, to: this.name.jid };
-    return this.#declared(createElement("iq", ping, createElement("ping", { xmlns: NS.ping })).toString());
+    return this.#framed(createElement("iq", ping, createElement("ping", { xmlns: NS.ping })).toString());
   }
 
   /** An answer to a ping is as good as an acknowledgement of all up to it, whatever it says. */
@@ -226,11 +236,11 @@ export class Resource implements ReaderHost {
   #sendText(text: string): void {
     if (this.#isClosed) return;
     this.ledger.addText(text);
-    this.#carrier.channel.write([this.#declared(text)]);
+    this.#carrier.channel.write(this.#framed(text));
   }
 
-  #declared(text: string): Buffer {
-    const { declaration } = this.#carrier.channel;
-    return Buffer.from(text.replace(/^<(?:iq|message|presence)(?=[\s/>])/, `$&${declaration}`));
+  #framed(text: string): Buffer {
+    const { declaration, framing } = this.#carrier.channel;
+    return framed(framing, Buffer.from(text.replace(/^<(?:iq|message|presence)(?=[\s/>])/, `$&${declaration}`)));
   }
 }

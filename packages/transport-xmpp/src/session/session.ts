@@ -3,6 +3,7 @@ import type { CloseCode, CloseReason, Guard, HeartbeatMember } from "@sluice/cor
 import { createElement, type Element } from "ltx";
 import { Allowance } from "./allowance.ts";
 import type { Channel } from "./channel.ts";
+import { framed } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 import type { Identity } from "../login/login.ts";
 import { Negotiation } from "../login/negotiation.ts";
@@ -310,7 +311,7 @@ export class Session implements HeartbeatMember {
 
   /** Sends what is no stanza. */
   #put(element: Element): void {
-    if (!this.#isEnded) this.#channel.write([Buffer.from(element.toString())]);
+    if (!this.#isEnded) this.#channel.write(framed(this.#channel.framing, Buffer.from(element.toString())));
   }
 }
 

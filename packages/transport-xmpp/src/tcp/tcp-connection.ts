@@ -3,6 +3,7 @@ import { TLSSocket, type SecureContext } from "node:tls";
 import type { Seat } from "@sluice/http";
 import { createElement } from "ltx";
 import type { Channel } from "../session/channel.ts";
+import { UNFRAMED, type Framing } from "../session/framing.ts";
 import { NS } from "../xml/namespaces.ts";
 import { Session } from "../session/session.ts";
 import type { Shared } from "../session/shared.ts";
@@ -25,6 +26,7 @@ export interface TcpSecurity {
 export class TcpConnection implements Channel, XmlHandler {
   readonly isConfirming = false;
   readonly declaration = "";
+  readonly framing: Framing = UNFRAMED;
   readonly #shared: Shared;
   readonly #security: TcpSecurity;
   readonly #session: Session;
@@ -79,13 +81,11 @@ export class TcpConnection implements Channel, XmlHandler {
       version: "1.0",
       "xml:lang": "en",
     });
-    this.write([Buffer.from(`<?xml version="1.0"?>${head.toString().replace(/\/>$/, ">")}`)]);
+    this.write(Buffer.from(`<?xml version="1.0"?>${head.toString().replace(/\/>$/, ">")}`));
   }
 
-  write(elements: readonly Buffer[]): boolean {
+  write(bytes: Buffer): boolean {
     if (this.#isEnding || !this.#socket.writable) return false;
-    const [only] = elements;
-    const bytes = elements.length === 1 && only !== undefined ? only : Buffer.concat(elements);
     // `write` says false for a batch above the high-water mark even if the kernel took all of it.
     return this.#socket.write(bytes) || this.#socket.writableLength === 0;
   }

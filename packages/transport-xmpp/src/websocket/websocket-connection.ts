@@ -1,23 +1,23 @@
 import type { Socket } from "node:net";
-import { createElement } from "ltx";
+import { createElement, type Element } from "ltx";
 import { WebSocket } from "ws";
 import type { Channel } from "../session/channel.ts";
+import { framed, type Framing } from "../session/framing.ts";
 import { NS } from "../xml/namespaces.ts";
 import { Session } from "../session/session.ts";
 import type { Shared } from "../session/shared.ts";
+import { textFraming } from "./text-framing.ts";
 import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 import { XmlReader, type XmlHandler } from "../xml/xml-reader.ts";
 
 /** A client's close frame is waited for so long. */
 const CLOSE_TIMEOUT_MS = 2000;
-/** FIN and opcode 1 (RFC 6455 §5.2). */
-const WHOLE_TEXT = 0x81;
 
 /**
  * One client by WebSocket (RFC 7395): each message is one element, whole.
  *
- * Frames go straight to the TCP socket, all that there is to send in one buffer. Without compression `ws` writes its own
+ * Frames go straight to the TCP socket, what there is to send at once in one buffer. Without compression `ws` writes its own
  * (pongs, the closing handshake) whole and at once too, so that the two never mix.
  */
 export class WebSocketConnection implements Channel, XmlHandler {
@@ -25,6 +25,7 @@ export class WebSocketConnection implements Channel, XmlHandler {
   readonly needsTls = false;
   readonly isConfirming = false;
   readonly declaration: string = ` xmlns="${NS.client}"`;
+  readonly framing: Framing = textFraming;
   readonly #shared: Shared;
   readonly #ws: WebSocket;
   readonly #socket: Socket;
@@ -70,12 +71,12 @@ export class WebSocketConnection implements Channel, XmlHandler {
 
   open(from: string, id: string): void {
     const open = createElement("open", { xmlns: NS.framing, from, id, version: "1.0", "xml:lang": "en" });
-    this.write([Buffer.from(open.toString())]);
+    this.#put(open);
   }
 
-  write(elements: readonly Buffer[]): boolean {
+  write(frames: Buffer): boolean {
     if (this.#isEnding || this.#ws.readyState !== WebSocket.OPEN) return false;
-    return this.#socket.write(framed(elements)) || this.#socket.writableLength === 0;
+    return this.#socket.write(frames) || this.#socket.writableLength === 0;
   }
 
   restart(): void {
@@ -94,7 +95,7 @@ export class WebSocketConnection implements Channel, XmlHandler {
 
   end(): void {
     if (this.#isEnding) return;
-    this.write([Buffer.from(createElement("close", { xmlns: NS.framing }).toString())]);
+    this.#put(createElement("close", { xmlns: NS.framing }));
     this.#isEnding = true;
     this.#ws.close(1000);
     if (this.#ws.isPaused) this.#ws.resume();
@@ -127,6 +128,10 @@ export class WebSocketConnection implements Channel, XmlHandler {
     this.#session.end(fault);
   }
 
+  #put(element: Element): void {
+    this.write(framed(this.framing, Buffer.from(element.toString())));
+  }
+
   #message(data: Buffer, isBinary: boolean): void {
     if (this.#isEnding) return;
     this.#session.heard();
@@ -136,38 +141,4 @@ export class WebSocketConnection implements Channel, XmlHandler {
     reader.end();
     return undefined;
   }
-}
-
-/** Each element in a frame of its own, all in one buffer. */
-function framed(elements: readonly Buffer[]): Buffer {
-  let bytes = 0;
-  for (const { length } of elements) bytes += headBytes(length) + length;
-  const frames = Buffer.allocUnsafe(bytes);
-  let at = 0;
-  for (const element of elements) {
-    at = writeHead(frames, at, element.length);
-    element.copy(frames, at);
-    at += element.length;
-  }
-  return frames;
-}
-
-function headBytes(payloadBytes: number): number {
-  if (payloadBytes < 126) return 2;
-  return payloadBytes < 65_536 ? 4 : 10;
-}
-
-/** Answers the place behind the head. */
-function writeHead(target: Buffer, at: number, bytes: number): number {
-  target[at] = WHOLE_TEXT;
-  if (bytes < 126) {
-    target[at + 1] = bytes;
-  } else if (bytes < 65_536) {
-    target[at + 1] = 126;
-    target.writeUInt16BE(bytes, at + 2);
-  } else {
-    target[at + 1] = 127;
-    target.writeBigUInt64BE(BigInt(bytes), at + 2);
-  }
-  return at + headBytes(bytes);
 }

@@ -1,0 +1,53 @@
+import { itemsOf } from "../pubsub/item-codec.ts";
+import { tailOf } from "../pubsub/item-stanza.ts";
+
+/** What a channel puts before each element, so that the other side knows where it ends. */
+export interface Framing {
+  /** Bytes that go before an element of so many. */
+  headBytes(elementBytes: number): number;
+  /** Writes them, and answers the place behind. */
+  writeHead(target: Buffer, at: number, elementBytes: number): number;
+}
+
+/** Of a stream: elements say themselves where they end. */
+export const UNFRAMED: Framing = {
+  headBytes: () => 0,
+  writeHead: (_target, at) => at,
+};
+
+/** An element with what goes before it. */
+export function framed(framing: Framing, element: Buffer): Buffer {
+  const target = Buffer.allocUnsafe(framing.headBytes(element.length) + element.length);
+  target.set(element, framing.writeHead(target, 0, element.length));
+  return target;
+}
+
+/**
+ * Items that a codec encoded, as stanzas for one reader, all in one buffer. By hand, since this is done once per reader
+ * and event: one allocation and three copies, about half a microsecond, where a list of parts would cost a `writev`.
+ * @param head `<message to="…"`
+ * @param isLate whether each says when it was published
+ */
+export function framedItems(framing: Framing, head: Buffer, items: Buffer, isLate: boolean): Buffer {
+  const parts = itemsOf(items);
+  const tails = parts.map(({ time }) => tailOf(isLate ? time : null));
+  let bytes = 0;
+  let from = 0;
+  for (const [index, { end }] of parts.entries()) {
+    const stanzaBytes = head.length + (end - from) + (tails[index] as Buffer).length;
+    bytes += framing.headBytes(stanzaBytes) + stanzaBytes;
+    from = end;
+  }
+  const target = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  from = 0;
+  for (const [index, { end }] of parts.entries()) {
+    const tail = tails[index] as Buffer;
+    at = framing.writeHead(target, at, head.length + (end - from) + tail.length);
+    at += head.copy(target, at);
+    at += items.copy(target, at, from, end);
+    at += tail.copy(target, at);
+    from = end;
+  }
+  return target;
+}
