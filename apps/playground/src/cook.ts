@@ -68,12 +68,13 @@ export class Cook {
   }
 
   /**
-   * Holds from the next thing that he does.
+   * Holds at once, also for what is in the oven.
    * @throws {RangeError}
    */
   set speed(speed: number) {
     if (!(speed > 0 && speed <= 10_000)) throw new RangeError("speed must be above 0 and at most 10000");
     this.#speed = speed;
+    this.#wakeAll();
   }
 
   /** Begins to work. Once only. */
@@ -84,7 +85,7 @@ export class Cook {
   /** Puts the fire out: what is in the oven stays as it is. */
   async close(): Promise<void> {
     this.#stopping.abort();
-    for (const wake of this.#sleepers) wake();
+    this.#wakeAll();
     await Promise.all(this.#tasks);
   }
 
@@ -140,7 +141,7 @@ export class Cook {
 
   /** Gives an order its next status after a while. False: it is not wanted any more, or the day is over. */
   async #step(id: string, status: OrderStatus, afterMs: number): Promise<boolean> {
-    await this.#sleep(afterMs / this.#speed);
+    await this.#work(afterMs);
     let isDone = false;
     await this.#untilDone(async () => {
       const headers = { "content-type": "application/json" };
@@ -149,6 +150,17 @@ export class Cook {
       isDone = response.ok;
     });
     return isDone;
+  }
+
+  /** Works for so long as it takes at speed 1, at whatever speed holds meanwhile. */
+  async #work(workMs: number): Promise<void> {
+    let leftMs = workMs;
+    while (leftMs > 0 && !this.#isStopping) {
+      const speed = this.#speed;
+      const beganAtMs = this.#timers.now();
+      const isDone = await this.#sleep(leftMs / speed);
+      leftMs = isDone ? 0 : leftMs - (this.#timers.now() - beganAtMs) * speed;
+    }
   }
 
   /** Tries until it works, with pauses that grow. Never rejects. */
@@ -181,18 +193,23 @@ export class Cook {
     return response;
   }
 
-  /** Until the time is over, or the day. */
-  #sleep(ms: number): Promise<void> {
+  /** Until the time is over (true), or something has changed. */
+  #sleep(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
-      if (this.#isStopping) return resolve();
-      const wake = (): void => {
+      if (this.#isStopping) return resolve(false);
+      const end = (isOver: boolean): void => {
         cancel();
         this.#sleepers.delete(wake);
-        resolve();
+        resolve(isOver);
       };
-      const cancel = this.#timers.after(ms, wake);
+      const wake = (): void => end(false);
+      const cancel = this.#timers.after(ms, () => end(true));
       this.#sleepers.add(wake);
     });
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#sleepers) wake();
   }
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Cook, type CookOptions } from "../src/cook.ts";
+import { systemTimers } from "../src/timers.ts";
 import { eventsOf, Parlour } from "./parlour.ts";
 import { FickleProxy } from "./fickle-proxy.ts";
 
@@ -43,7 +44,7 @@ describe("the cook", () => {
       const immediate = setImmediate(task);
       return () => clearImmediate(immediate);
     };
-    hire({ shop: parlour.url, speed: 2, timers: { after, random: () => 0 } });
+    hire({ shop: parlour.url, speed: 2, timers: { ...systemTimers, after, random: () => 0 } });
     const { id } = await parlour.order("margherita");
     await untilReady(parlour, id);
     expect(waits).toEqual([1_000, 4_000]);
@@ -53,6 +54,26 @@ describe("the cook", () => {
       `orders/${id} updated baking`,
       `orders/${id} updated ready`,
     ]);
+  });
+
+  test("is faster at once when told so, also with what is in the oven", async () => {
+    const parlour = await open();
+    const ovens: { readonly ms: number; readonly task: () => void }[] = [];
+    let nowMs = 0;
+    const after = (ms: number, task: () => void): (() => void) => {
+      ovens.push({ ms, task });
+      return () => undefined;
+    };
+    const cook = hire({ shop: parlour.url, speed: 1, timers: { now: () => nowMs, after, random: () => 0 } });
+    await parlour.order("margherita");
+    await vi.waitUntil(() => ovens.length === 1, WAIT);
+    nowMs = 500;
+    cook.speed = 10;
+    await vi.waitUntil(() => ovens.length === 2, WAIT);
+    ovens[1]?.task();
+    await vi.waitUntil(() => ovens.length === 3, WAIT);
+    expect(ovens.map(({ ms }) => ms)).toEqual([2_000, 150, 800]);
+    expect(cook.speed).toBe(10);
   });
 
   test("finishes what others have begun before he came", async () => {
@@ -72,7 +93,7 @@ describe("the cook", () => {
       ovens.push(task);
       return () => undefined;
     };
-    hire({ shop: parlour.url, timers: { after, random: () => 0 } });
+    hire({ shop: parlour.url, timers: { ...systemTimers, after, random: () => 0 } });
     const { id } = await parlour.order("margherita");
     await vi.waitUntil(() => ovens.length === 1, WAIT);
     expect((await fetch(`${parlour.url}/orders/${id}`, { method: "DELETE" })).status).toBe(200);
@@ -129,7 +150,7 @@ describe("the cook", () => {
       ovens.push(task);
       return () => undefined;
     };
-    const cook = hire({ shop: parlour.url, timers: { after, random: () => 0 } });
+    const cook = hire({ shop: parlour.url, timers: { ...systemTimers, after, random: () => 0 } });
     const { id } = await parlour.order("margherita");
     await vi.waitUntil(() => ovens.length === 1, WAIT);
     await cook.close();

@@ -1,12 +1,11 @@
 import { MENU } from "../shop/menu.ts";
 import { systemClock } from "./clock.ts";
-import { forEachLane, LANES } from "./lanes.ts";
 import { LiveFeed } from "./live-feed.ts";
-import { forgetHooks } from "./receiver/forget-hooks.ts";
+import { HookOwner } from "./receiver/hook-owner.ts";
 import { HookReceiver } from "./receiver/hook-receiver.ts";
 import { createStageServer } from "./server/stage-server.ts";
-import type { LaneName, LaneOrder, Setup, StageState } from "./stage-protocol.ts";
-import { Tap } from "./tap/tap.ts";
+import type { Setup, StageState } from "./stage-protocol.ts";
+import { Taps } from "./tap/taps.ts";
 import { readTruth } from "./truth.ts";
 
 /** What the stage needs of the gateway. */
@@ -46,45 +45,53 @@ const XMPP = { domain: "localhost", service: "pubsub.localhost", boshPath: "/rea
  * Opens the page's stage: a tap for each lane, the receiver of hooks, the truth, and the server of the page. The gateway
  * must be up.
  */
-export async function openStage({ port, gateway, hookToken, cook }: StageOptions): Promise<Stage> {
-  const now = systemClock;
-  const feed = new LiveFeed({ now, state });
-  const receiver = await HookReceiver.open({ now, onDelivered: (delivered) => feed.tell(delivered) });
-  const taps = await openTaps();
-  const hooksUrl = gateway.url + HOOKS_PATH;
-  await forgetHooks(hooksUrl, hookToken);
-  const endTruth = readTruth(gateway.url, (truth) => feed.tell(truth));
-  gateway.onChange(() => feed.tellState());
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const opened = new Opened();
+  try {
+    const url = await open(options, opened);
+    return { url, close: () => opened.close() };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
 
-  async function openTaps(): Promise<Record<LaneName, Tap>> {
-    let arrows = 0;
-    let connections = 0;
-    const numbers = { nextArrow: () => (arrows += 1), nextConnection: () => (connections += 1) };
-    const opened = await Promise.all(
-      LANES.map((lane) =>
-        Tap.open({
-          lane,
-          target: lane === "rest-hooks" ? receiver.url : gateway.url,
-          asker: lane === "rest-hooks" ? "gateway" : "client",
-          numbers,
-          onArrow: (arrow) => feed.tell(arrow),
-          onTrouble: () => feed.tellState(),
-          now,
-        }),
-      ),
-    );
-    return forEachLane((lane) => opened[LANES.indexOf(lane)] as Tap);
+/** What has been opened, to be closed in the opposite order. */
+class Opened {
+  readonly #closings: (() => unknown)[] = [];
+
+  add(close: () => unknown): void {
+    this.#closings.push(close);
   }
 
+  async close(): Promise<void> {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
+    for (const close of this.#closings.splice(0).toReversed()) await close();
+  }
+}
+
+async function open({ port, gateway, hookToken, cook }: StageOptions, opened: Opened): Promise<string> {
+  const now = systemClock;
+  const feed = new LiveFeed({ now, state });
+  opened.add(() => feed.close());
+  const receiver = await HookReceiver.open({ now, onDelivered: (delivered) => feed.tell(delivered) });
+  opened.add(() => receiver.close());
+  const taps = await Taps.open({
+    gateway: gateway.url,
+    receiver: receiver.url,
+    onArrow: (arrow) => feed.tell(arrow),
+    onTrouble: () => feed.tellState(),
+    now,
+  });
+  opened.add(() => taps.close());
+  const owner = new HookOwner(gateway.url + HOOKS_PATH, hookToken);
+  await owner.forgetAll();
+  opened.add(readTruth(gateway.url, (truth) => feed.tell(truth)));
+  gateway.onChange(() => feed.tellState());
+
   function setup(): Setup {
-    return {
-      lanes: forEachLane((lane) => taps[lane].url),
-      gateway: gateway.url,
-      hooks: { url: hooksUrl, token: hookToken },
-      xmpp: XMPP,
-      menu: MENU,
-      speed: cook.speed,
-    };
+    const hooks = { url: owner.url, token: hookToken };
+    return { lanes: taps.urls, gateway: gateway.url, hooks, xmpp: XMPP, menu: MENU, speed: cook.speed };
   }
 
   function state(): StageState {
@@ -92,7 +99,7 @@ export async function openStage({ port, gateway, hookToken, cook }: StageOptions
       kind: "state",
       at: now(),
       gateway: gateway.isUp ? "up" : "down",
-      troubles: forEachLane((lane) => taps[lane].trouble),
+      troubles: taps.troubles,
       receiver: receiver.mood,
       speed: cook.speed,
     };
@@ -101,12 +108,11 @@ export async function openStage({ port, gateway, hookToken, cook }: StageOptions
   const server = await createStageServer({
     setup,
     watch: (page) => feed.add(page),
-    order: (lane, order) => {
-      for (const name of lane === "all" ? LANES : [lane]) disturb(taps[name], order);
-    },
+    order: (lane, order) => taps.order(lane, order),
     setMood: (mood) => {
       receiver.mood = mood;
       feed.tellState();
+      if (mood === "ok") void owner.resumeFailing();
     },
     orderGateway: (order) => gateway[order](),
     setSpeed: (speed) => {
@@ -114,22 +120,6 @@ export async function openStage({ port, gateway, hookToken, cook }: StageOptions
       feed.tellState();
     },
   });
-  const url = await server.listen({ port, host: "127.0.0.1" });
-
-  return {
-    url,
-    close: async () => {
-      endTruth();
-      feed.close();
-      await Promise.all([server.close(), ...Object.values(taps).map((tap) => tap.close())]);
-      await receiver.close();
-    },
-  };
-}
-
-function disturb(tap: Tap, order: LaneOrder): void {
-  if (order.do === "cut") tap.cut();
-  else if (order.do === "offline") tap.goOffline(order.forMs);
-  else if (order.do === "slow") tap.slow(order.latencyMs, order.bytesPerSecond);
-  else tap.heal();
+  opened.add(() => server.close());
+  return server.listen({ port, host: "127.0.0.1" });
 }

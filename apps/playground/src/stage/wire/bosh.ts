@@ -9,16 +9,14 @@ export function isBosh(head: HttpHead): boolean {
   return isOfType(head, "text/xml");
 }
 
-/** What is in a `<body/>`: the name of its first element, or what the session is at. */
+/** What is in a `<body/>`: the name of its first element, or else what it does to the session. */
 export function boshLabel(content: Content): string {
-  const text = content.bytes.toString();
-  const attributes = /^\s*<body\b([^>]*)>/.exec(text)?.[1];
+  const [, attributes, first] = /^\s*<body\b([^>]*)>\s*(?:<([\w:-]+))?/.exec(content.bytes.toString()) ?? [];
   if (attributes === undefined) return "no body";
   if (/\stype=["']terminate["']/.test(attributes)) return "terminate";
-  const first = /^\s*<body\b[^>]*[^/]>\s*<([\w:-]+)/.exec(text)?.[1];
   if (first !== undefined) return first;
-  if (/\srestart=["']true["']/.test(attributes)) return "restart";
-  return EMPTY;
+  if (/\sxmpp:restart=["']true["']/.test(attributes)) return "restart";
+  return /\swait=["']/.test(attributes) ? "session" : EMPTY;
 }
 
 /** How many events are in it: an item of a message each (XEP-0060 §7.1.2.1). */

@@ -125,9 +125,10 @@ class Direction {
   }
 
   end(): void {
+    const sight = this.#isRaw ? RAW : CUT_OFF;
     this.#reader.end();
     this.#run();
-    this.#flush(this.#isRaw ? RAW : CUT_OFF);
+    this.#flush(sight);
   }
 
   #run(): void {
