@@ -1,209 +1,107 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { execFileSync, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { createClient } from "stanza";
-import { $iq, $pres, Strophe } from "strophe.js";
+import { readFileSync } from "node:fs";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Chromium } from "../client/support/chromium.ts";
+import { CERTIFICATE_KEY_PATH, CERTIFICATE_PATH } from "../support/certificate.ts";
+import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { NEEDS, reasonToSkip, type Need } from "../support/needs.ts";
 import { TestGateway } from "../support/test-gateway.ts";
 import { until } from "../support/until.ts";
-import { FetchRequest } from "../support/xhr.ts";
+import { ConverseClient, ConverseSite } from "./xmpp/converse.ts";
+import { aioxmppByTcp, slixmppByTcp } from "./xmpp/python.ts";
+import { stanzaByBosh, stanzaByWebSocket } from "./xmpp/stanza.ts";
+import { PASSWORD, type Place, type StockClient, type StockClientFactory } from "./xmpp/stock-client.ts";
+import { stropheByBosh, stropheByWebSocket } from "./xmpp/strophe.ts";
+import { xmppJsByTcp, xmppJsByWebSocket } from "./xmpp/xmppjs.ts";
 
-const PUBSUB = "http://jabber.org/protocol/pubsub";
-const SERVICE = "pubsub.localhost";
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
-
+let site: ConverseSite;
 let gateway: TestGateway;
+let chromium: Chromium | null = null;
+const proxies: CuttingProxy[] = [];
+const clients: StockClient[] = [];
+
+const converse =
+  (binding: "websocket" | "bosh"): StockClientFactory =>
+  (place, node) =>
+    new ConverseClient(chromium as Chromium, place, node, binding);
+
+/** How a client comes back. Who logs in again, or counts too little of what it got, gets some of it once more. */
+type Return = "resumes" | "resumes, having counted too little" | "logs in again" | "repeats its requests";
+
+/** Every client of the three bindings, on every binding that it has. */
+const CLIENTS: readonly (readonly [name: string, create: StockClientFactory, back: Return, need: Need | null])[] = [
+  ["@xmpp/client by TCP", xmppJsByTcp, "resumes, having counted too little", null],
+  ["slixmpp by TCP", slixmppByTcp, "resumes", NEEDS.slixmpp],
+  ["aioxmpp by TCP", aioxmppByTcp, "resumes", NEEDS.aioxmpp],
+  ["@xmpp/client by WebSocket", xmppJsByWebSocket, "resumes, having counted too little", null],
+  ["strophe.js by WebSocket", stropheByWebSocket, "logs in again", null],
+  ["stanza by WebSocket", stanzaByWebSocket, "resumes", null],
+  ["Converse.js by WebSocket", converse("websocket"), "resumes", NEEDS.chromium],
+  ["strophe.js by BOSH", stropheByBosh, "repeats its requests", null],
+  ["stanza by BOSH", stanzaByBosh, "repeats its requests", null],
+  ["Converse.js by BOSH", converse("bosh"), "repeats its requests", NEEDS.chromium],
+];
 
 beforeAll(async () => {
-  Strophe.setLogLevel(Strophe.LogLevel.FATAL);
-  const accounts = ["strophe", "stanza", "slixmpp"].map((name) => ({ name, password: "pencil", read: ["orders/**"] }));
+  setDefaultCACertificates([...getCACertificates("default"), readFileSync(CERTIFICATE_PATH, "utf8")]);
+  site = await ConverseSite.start();
+  const names = ["xmppjs", "slixmpp", "aioxmpp", "strophe", "stanza", "converse"];
+  const accounts = names.map((name) => ({ name, password: PASSWORD, read: ["orders/**"] }));
+  const tls = { cert: CERTIFICATE_PATH, key: CERTIFICATE_KEY_PATH };
   gateway = await TestGateway.startWithSqlite({
+    app: site.url,
     access: { public: ["public/**"] },
-    transports: { xmpp: { tcp: { listen: "127.0.0.1:0" }, accounts } },
+    transports: { xmpp: { tcp: { listen: "127.0.0.1:0", tls }, accounts } },
   });
+  if (NEEDS.chromium.find() !== null) chromium = await Chromium.start();
 });
 
-afterAll(() => gateway.close());
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.stop();
+  for (const proxy of proxies.splice(0)) await proxy.close();
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  await gateway.close();
+  await site.close();
+});
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
 
 async function publish(topic: string, numbers: readonly number[]): Promise<void> {
   for (const data of numbers) await gateway.publisher.publish({ topic, data });
 }
 
-/** As much of a DOM element as is used here. */
-interface StanzaElement {
-  readonly outerHTML?: string;
-  getElementsByTagName(
-    name: string,
-  ): Iterable<{ readonly textContent: string }> & ArrayLike<{ readonly textContent: string }>;
+/** The gateway's listeners, each behind a proxy that can cut them off. */
+async function placeBehind(): Promise<Place> {
+  const ports = [gateway.gateway.xmppPorts[0] as number, Number(new URL(gateway.url).port)];
+  proxies.push(...(await Promise.all(ports.map((port) => CuttingProxy.start(port)))));
+  const [tcp, http] = proxies as [CuttingProxy, CuttingProxy];
+  return { tcpPort: tcp.port, url: `http://127.0.0.1:${http.port}` };
 }
 
-/** One stock client, as far as these tests use it. */
-interface Stock {
-  /** Logs in, says that it is there, subscribes. */
-  start(node: string): Promise<void>;
-  stop(): Promise<void>;
-  readonly data: readonly unknown[];
-}
+describe.each(CLIENTS)("%s", (name, create, back, need) => {
+  const skipped = need === null ? null : reasonToSkip(need);
+  const title = `100 events in order, cut off in the middle, ${back}, nothing missed`;
 
-const bosh = (): string => `${gateway.url}/realtime/http-bind`;
-const websocket = (): string => `${gateway.url.replace("http", "ws")}/realtime/xmpp`;
-
-class StropheClient implements Stock {
-  readonly data: unknown[] = [];
-  readonly #connection: InstanceType<typeof Strophe.Connection>;
-  readonly #resource: string;
-  #status = 0;
-
-  constructor(service: string, resource: string) {
-    this.#connection = new Strophe.Connection(service);
-    this.#resource = resource;
-  }
-
-  async start(node: string): Promise<void> {
-    const connection = this.#connection;
-    connection.addHandler(
-      (message: StanzaElement) => {
-        for (const json of Array.from(message.getElementsByTagName("json"))) {
-          this.data.push((JSON.parse(json.textContent) as { data: unknown }).data);
-        }
-        return true;
-      },
-      null,
-      "message",
-    );
-    connection.connect(`strophe@localhost/${this.#resource}`, "pencil", (status: number) => {
-      this.#status = status;
-      return undefined;
-    });
-    await until("a login", () => this.#status === Strophe.Status.CONNECTED);
-    connection.send($pres());
-    const iq = $iq({ type: "set", to: SERVICE })
-      .c("pubsub", { xmlns: PUBSUB })
-      .c("subscribe", { node, jid: connection.jid });
-    await new Promise<void>((resolve, reject) => {
-      connection.sendIQ(
-        iq,
-        () => resolve(),
-        (error: StanzaElement | null) => reject(new Error(error?.outerHTML ?? "timeout")),
-      );
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.#connection.disconnect("done");
-    await until("the end", () => this.#status === Strophe.Status.DISCONNECTED);
-  }
-}
-
-class StanzaClient implements Stock {
-  readonly data: unknown[] = [];
-  readonly #client: ReturnType<typeof createClient>;
-
-  constructor(transports: { readonly websocket?: string; readonly bosh?: string }, resource: string) {
-    const { websocket: ws = false, bosh: http = false } = transports;
-    const login = { jid: "stanza@localhost", password: "pencil", server: "localhost", resource };
-    this.#client = createClient({ ...login, transports: { websocket: ws, bosh: http }, autoReconnect: false });
-    this.#client.on("pubsub:published", ({ pubsub }) => {
-      for (const { content } of pubsub.items.published ?? []) {
-        this.data.push((content as unknown as { json: { data: unknown } }).json.data);
-      }
-    });
-  }
-
-  async start(node: string): Promise<void> {
-    const client = this.#client;
-    const started = new Promise((resolve) => client.once("session:started", resolve));
-    client.connect();
-    await started;
-    client.sendPresence();
-    await client.subscribeToNode(SERVICE, { node, useBareJID: false } as { node: string });
-  }
-
-  async stop(): Promise<void> {
-    const stopped = new Promise((resolve) => this.#client.once("disconnected", resolve));
-    this.#client.disconnect();
-    await stopped;
-  }
-}
-
-const CLIENTS: readonly (readonly [name: string, create: (resource: string) => Stock])[] = [
-  ["strophe.js by WebSocket", (resource) => new StropheClient(websocket(), resource)],
-  ["strophe.js by BOSH", (resource) => new StropheClient(bosh(), resource)],
-  ["stanza by WebSocket", (resource) => new StanzaClient({ websocket: websocket() }, resource)],
-  ["stanza by BOSH", (resource) => new StanzaClient({ bosh: bosh() }, resource)],
-];
-
-describe.each(CLIENTS)("%s", (name, create) => {
-  test("100 events in order, away in the middle, nothing missed", async () => {
-    Object.assign(globalThis, { XMLHttpRequest: FetchRequest });
+  test.skipIf(skipped !== null)(skipped === null ? title : `${title} (skipped: ${skipped})`, async () => {
     const topic = `orders/${name.replaceAll(" ", "-")}`;
-    const first = create(name);
-    await first.start(topic);
+    const client = create(await placeBehind(), topic);
+    clients.push(client);
+    await client.start();
     await publish(topic, range(0, 40));
-    await until("the first part", () => first.data.length >= 40);
-    await first.stop();
-    await publish(topic, range(40, 70));
-    const second = create(name);
-    await second.start(topic);
+    await until("the first part", () => client.data.includes(39));
+    const underWay = publish(topic, range(40, 60));
+    expect(proxies.reduce((count, proxy) => count + proxy.cut(), 0)).toBeGreaterThan(0);
+    await underWay;
+    await publish(topic, range(60, 70));
+    expect(client.data).not.toContain(69);
+    for (const proxy of proxies) proxy.heal();
+    await client.comeBack();
     await publish(topic, range(70, 100));
-    await until("the rest", () => second.data.includes(99));
-    await second.stop();
-    // What had not been acknowledged may come again.
-    expect([...new Set([...first.data, ...second.data])]).toEqual(range(0, 100));
+    await until("the last one", () => client.data.includes(99));
+    const mayRepeat = back === "logs in again" || back === "resumes, having counted too little";
+    expect(mayRepeat ? [...new Set(client.data)] : client.data).toEqual(range(0, 100));
   });
 });
-
-describe("strophe.js by BOSH", () => {
-  test("requests that break while they are held lose nothing", async () => {
-    Object.assign(globalThis, { XMLHttpRequest: FetchRequest });
-    const client = new StropheClient(bosh(), "breaking");
-    await client.start("orders/breaking");
-    for (const n of range(0, 50)) {
-      await publish("orders/breaking", [n]);
-      if (n % 10 === 5) FetchRequest.cut();
-    }
-    await until("all", () => client.data.length >= 50);
-    await client.stop();
-    expect(client.data).toEqual(range(0, 50));
-  });
-});
-
-/** The one that Debian's packages are for. */
-const PYTHON = "/usr/bin/python3";
-const hasSlixmpp = (() => {
-  try {
-    execFileSync(PYTHON, ["-c", "import slixmpp"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-// Debian's package; without it there is nothing to test with.
-describe.skipIf(!hasSlixmpp)("slixmpp by TCP", () => {
-  test("100 events in order, away in the middle, nothing missed", async () => {
-    const first = readWithSlixmpp(39);
-    await first.subscribed;
-    await publish("orders/slixmpp", range(0, 40));
-    const early = await first.read;
-    await publish("orders/slixmpp", range(40, 100));
-    const late = await readWithSlixmpp(99).read;
-    expect([...new Set([...early, ...late])]).toEqual(range(0, 100));
-  });
-});
-
-/** Reads until an event has these data. */
-function readWithSlixmpp(last: number): { readonly subscribed: Promise<void>; readonly read: Promise<number[]> } {
-  const script = fileURLToPath(new URL("slixmpp-reader.py", import.meta.url));
-  const port = String(gateway.gateway.xmppPorts[0]);
-  const process = spawn(PYTHON, [script, port, "orders/slixmpp", String(last)], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const subscribed = new Promise<void>((resolve) => process.stderr.on("data", () => resolve()));
-  let text = "";
-  process.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
-  const read = new Promise<number[]>((resolve, reject) => {
-    process.once("error", reject);
-    process.once("close", () => resolve(text.trim().split("\n").map(Number)));
-  });
-  return { subscribed, read };
-}

@@ -14,6 +14,7 @@ declare module "@xmpp/client" {
     readonly jid: { toString(): string; bare(): { toString(): string } };
     readonly socket: { destroy?(): void; end(): void; readonly socket?: { destroy(): void } } | null;
     readonly reconnect: { stop(): void; start(): void };
+    readonly status: string;
     readonly streamManagement: { id: string; enabled: boolean; inbound: number };
     readonly iqCaller: { request(iq: Stanza, timeoutMs?: number): Promise<Stanza> };
     on(event: "stanza", listener: (stanza: Stanza) => void): void;
