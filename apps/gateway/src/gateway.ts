@@ -13,7 +13,7 @@ import {
 } from "@sluice/core";
 import type { RestHooks } from "@sluice/transport-rest-hooks";
 import { createHttpServer, publicApi, Seats, type HttpTransport } from "@sluice/http";
-import type { XmppTransport } from "@sluice/transport-xmpp";
+import type { XmppComponent, XmppTransport } from "@sluice/transport-xmpp";
 import type { FastifyInstance } from "fastify";
 import type { Server } from "node:http";
 import { createAdminServer } from "./admin/admin-server.ts";
@@ -32,7 +32,7 @@ import { outsidePaths } from "./outside-paths.ts";
 import { createTransports } from "./transports.ts";
 import { UnusedConnections } from "./unused-connections.ts";
 import { version } from "./version.ts";
-import { createXmpp } from "./xmpp.ts";
+import { createXmpp, createXmppComponent, type XmppSurroundings } from "./xmpp.ts";
 
 /** What {@link startGateway} takes. */
 export interface GatewayOptions {
@@ -119,6 +119,8 @@ class RunningGateway implements Gateway {
   readonly #hooks: RestHooks | null;
   /** `null` where it is off. */
   readonly #xmpp: XmppTransport | null;
+  /** `null` where there is no other XMPP server to join. */
+  readonly #xmppComponent: XmppComponent | null;
   readonly #seats: Seats = new Seats(() => this.#config.limits);
   readonly #registry: GatewayRegistry;
   readonly #servers: { public: FastifyInstance | null; admin: FastifyInstance | null } = { public: null, admin: null };
@@ -141,12 +143,14 @@ class RunningGateway implements Gateway {
     this.#resources = new ResourceTable(config.resources);
     this.#appAccess = new AppAccess({ pathOf: (topic) => this.#resources.pathOf(topic), clock, logger });
     this.#access = createAccess({ ...rulesOf(config, this.#appAccess.sources(config)), clock, logger });
-    this.#xmpp = createXmpp(config, {
+    const surroundings: XmppSurroundings = {
       access: this.#access,
       seats: this.#seats,
       config: () => this.#config,
       publicUrl: () => this.publicUrl,
-    });
+    };
+    this.#xmpp = createXmpp(config, surroundings);
+    this.#xmppComponent = createXmppComponent(config, surroundings);
     this.meter = new GatewayMeter(this.#pushing().map(({ name }) => name));
     this.bus = new Bus({ log, clock, meter: this.meter, logger, batchBytes: config.limits.batchBytes });
     this.#appProxy = this.#createAppProxy();
@@ -162,6 +166,7 @@ class RunningGateway implements Gateway {
       audiences: () => this.bus.audienceCount,
       appAccess: () => this.#appAccess.figures,
       hooks: this.#hooks,
+      xmppComponent: this.#xmppComponent,
     });
   }
 
@@ -294,7 +299,9 @@ class RunningGateway implements Gateway {
 
   /** Everything by which events leave. */
   #pushing(): readonly Transport[] {
-    return [...this.#transports, this.#hooks, this.#xmpp].filter((transport) => transport !== null);
+    return [...this.#transports, this.#hooks, this.#xmpp, this.#xmppComponent].filter(
+      (transport) => transport !== null,
+    );
   }
 
   async #createAdminServer(): Promise<FastifyInstance> {
@@ -318,6 +325,7 @@ class RunningGateway implements Gateway {
         startedAtMs: clock.now(),
         phase: () => this.#phase,
         restartKeys: () => this.#restartKeys,
+        xmppComponent: () => this.#xmppComponent?.figures ?? null,
       },
     });
     if (this.#hooks !== null) await server.register(this.#hooks.adminDoor());

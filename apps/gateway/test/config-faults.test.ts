@@ -7,6 +7,8 @@ import { configOf, linesOf, load, withFiles } from "./config-sandbox.ts";
 
 /** A configuration without faults, to which each case adds its own. */
 const open = "access: { public: ['**'] }\n";
+/** A component, but for where it is to join. */
+const component = "domain: p.example.org, secret: s";
 
 async function faultsOf(yaml: string): Promise<readonly string[]> {
   return linesOf(await load(yaml));
@@ -285,6 +287,22 @@ describe("what one key alone can't show", () => {
       `${open}transports: { xmpp: { tcp: { listen: "127.0.0.1:8080" } } }`,
       /tcp\.listen: port 8080 is that of public\.listen/,
     ],
+    [
+      `${open}transports: { xmpp: { component: { service: "xmpp://localhost:5347", domain: p.example.org } } }`,
+      /^sluice\.yaml:2: transports\.xmpp\.component\.secret: missing; /,
+    ],
+    [
+      `${open}transports: { xmpp: { component: { ${component}, service: "localhost:5347" } } }`,
+      /component\.service: "localhost:5347" is not an XMPP server's address; expected e\.g\. "xmpp:\/\/127/,
+    ],
+    [
+      `${open}transports: { xmpp: { component: { ${component}, service: "xmpp://127.0.0.1:5222" } } }`,
+      /component\.service: xmpp:\/\/127\.0\.0\.1:5222 is this gateway itself \(transports\.xmpp\.tcp\.listen\)/,
+    ],
+    [
+      `${open}transports: { xmpp: { component: { ${component}, service: "xmpp://a:1", grants: [{ jid: a@b/c }] } } }`,
+      /component\.grants\[0\]\.jid: "a@b\/c" is not a bare JID or a domain; expected e\.g\. "kitchen@example\.org"/,
+    ],
   ])("%s", async (text, expected) => {
     const [fault = "", ...others] = await faultsOf(`${text}\n`);
     expect(others).toEqual([]);
@@ -300,6 +318,7 @@ describe("what one key alone can't show", () => {
     "drain: { timeout: 1s }",
     "limits:\ntransports:\nresources:\n",
     "$schema: ./sluice.schema.json",
+    `transports: { xmpp: { component: { ${component}, service: "xmpp://10.1.2.3:8080" } } }`,
     "transports: { polling: false, long-polling: false, sse: true, websocket: {}, comet: true, xmpp: true }",
   ])("good: %s", async (text) => expect(await faultsOf(`${open}${text}\n`)).toEqual([]));
 

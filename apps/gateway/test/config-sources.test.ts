@@ -145,7 +145,7 @@ transports:
     domain: Example.org
     tcp: { listen: "127.0.0.1:5299" }
     bosh: false
-    component: { service: "xmpp://127.0.0.1:5347", domain: pubsub.example.org, secret: c0mponent }
+    component: { service: "xmpp://127.0.0.1:5347", domain: pubsub.example.org, secret: c0mponent, grants: [{ jid: Example.org, read: ["orders/**"] }] }
     accounts: [{ name: kitchen, password: pw, read: ["orders/**"] }]
   rest-hooks: { schedule: [0, 1m], timeout: 1s, http: true, allow: [10.0.0.0/8, { cidr: 127.0.0.1, ports: [8443] }], trusted: ["*"], concurrency: 10, per_origin: 5, reverse_unsubscribe: false }
   comet: true
@@ -199,7 +199,12 @@ logging: { level: silent, format: json }
         tcp: { listen: { host: "127.0.0.1", port: 5299 }, tls: null, directTls: null },
         hasBosh: false,
         hasWebsocket: true,
-        component: { service: "xmpp://127.0.0.1:5347", domain: "pubsub.example.org", secret: "c0mponent" },
+        component: {
+          service: "xmpp://127.0.0.1:5347",
+          domain: "pubsub.example.org",
+          secret: "c0mponent",
+          grants: [{ jid: "example.org", read: ["orders/**"], publish: [] }],
+        },
         accounts: [{ name: "kitchen", password: "pw", read: ["orders/**"], publish: [] }],
       },
       restHooks: {

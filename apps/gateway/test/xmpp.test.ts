@@ -1,8 +1,11 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
+import { request } from "undici";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { ScriptedServer, streamError } from "../../../packages/transport-xmpp/test/support/scripted-server.ts";
 import { TestGateway } from "../../../test/support/test-gateway.ts";
+import { until } from "../../../test/support/until.ts";
 
 const OPEN = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>";
 const closing: (() => unknown)[] = [];
@@ -52,9 +55,32 @@ describe("XMPP in the gateway", () => {
     expect((await off.get("/http-bind")).status).toBe(404);
   });
 
-  test("what there is not yet, and a port in use, are told in one line", async () => {
-    const component = { service: "xmpp://127.0.0.1:5347", domain: "pubsub.example.org", secret: "s" };
-    await expect(start({ component })).rejects.toThrow(/^transports\.xmpp\.component: .* leave it out$/);
+  test("a component of another server: shown as long as it is one, and left in order", async () => {
+    const server = await ScriptedServer.start();
+    closing.push(() => server.stop());
+    const { secret, port } = server;
+    const component = { service: `xmpp://127.0.0.1:${port}`, domain: "pubsub.example.org", secret };
+    const gateway = await start({ component });
+    const metrics = async (): Promise<string> => (await request(`${gateway.adminUrl}/metrics`)).body.text();
+    const state = async (): Promise<unknown> => {
+      const { body } = await request(`${gateway.adminUrl}/admin/state`);
+      return ((await body.json()) as { xmpp_component: unknown }).xmpp_component;
+    };
+    await server.waitJoined();
+    await until("the metrics", async () => (await metrics()).includes("sluice_xmpp_component_joined 1"));
+    expect(await state()).toEqual({ state: "joined", detail: null, users: 0, devices: 0 });
+    server.refusal = streamError("conflict");
+    server.cut();
+    await until("a refusal", async () => (await metrics()).includes('streams_total{outcome="refused"} 1'));
+    expect(await metrics()).toContain("sluice_xmpp_component_joined 0");
+    expect(await state()).toEqual({ state: "refused", detail: "conflict", users: 0, devices: 0 });
+    server.refusal = null;
+    await server.waitJoined(2);
+    await gateway.gateway.drain();
+    expect(server.text.endsWith("</stream:stream>")).toBe(true);
+  });
+
+  test("a port in use is told in one line", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     closing.push(() => server.close());
     await once(server, "listening");

@@ -1,4 +1,5 @@
 import { formatCursor, SluiceError, type Bus, type Clock, type EventLog } from "@sluice/core";
+import type { ComponentFigures } from "@sluice/transport-xmpp";
 import type { Config } from "../config/config.ts";
 import type { GatewayMeter } from "../metrics/gateway-meter.ts";
 import { logFigures, logFolder } from "../metrics/log-figures.ts";
@@ -19,6 +20,8 @@ export interface StateSource {
   readonly config: () => Config;
   /** Keys that differ from the configuration's since a reload, and wait for a restart. */
   readonly restartKeys: () => readonly string[];
+  /** The link to another XMPP server; `null` where there is none. */
+  readonly xmppComponent: () => ComponentFigures | null;
 }
 
 /** Why a gateway is not ready; `null` if it is. */
@@ -53,8 +56,16 @@ export async function gatewayState(source: StateSource): Promise<Readonly<Record
     },
     published: meter.published,
     transports: Object.fromEntries(transports),
+    ...componentState(source.xmppComponent()),
     audiences: bus.audienceCount,
     needs_restart: source.restartKeys(),
     config: configView(source.config()),
   };
+}
+
+/** Why the link is down stands in `detail`: a condition of XMPP or of the system. */
+function componentState(figures: ComponentFigures | null): Readonly<Record<string, unknown>> {
+  if (figures === null) return {};
+  const { state, detail, users, devices } = figures;
+  return { xmpp_component: { state, detail, users, devices } };
 }

@@ -1,5 +1,5 @@
-import { collide, isLoopback } from "./address.ts";
-import type { Config, JwtAlgorithm, JwtConfig, Listen, XmppConfig } from "./config.ts";
+import { collide, isLoopback, parseListen } from "./address.ts";
+import type { Config, JwtAlgorithm, JwtConfig, Listen, XmppComponentConfig, XmppConfig } from "./config.ts";
 import { readText } from "./config-file.ts";
 import type { Draft } from "./draft.ts";
 import type { Fault, Origin } from "./fault.ts";
@@ -46,7 +46,7 @@ class Checker {
 
   listeners(): void {
     const { config } = this.#subject;
-    const { admin, public: front, transports } = config;
+    const { admin, public: front } = config;
     if (admin.key === null && !isLoopback(admin.listen.host)) {
       this.#fault("admin.key", `missing; expected a key, since admin.listen is not on loopback`, ["admin.listen"]);
     }
@@ -54,6 +54,17 @@ class Checker {
       const message = 'true together with the origin "*"; expected the origins by name, or false';
       this.#fault("public.cors.credentials", message, ["public.cors.origins"]);
     }
+    const listeners = this.#listeners();
+    for (const [index, [key, listen]] of listeners.entries()) {
+      const other = listeners.slice(0, index).find(([, earlier]) => collide(earlier, listen));
+      if (other !== undefined)
+        this.#fault(key, `port ${listen.port} is that of ${other[0]}; expected another`, [other[0]]);
+    }
+  }
+
+  /** All that are opened, with their keys. */
+  #listeners(): readonly (readonly [string, Listen])[] {
+    const { admin, public: front, transports } = this.#subject.config;
     const listeners: (readonly [string, Listen])[] = [
       ["public.listen", front.listen],
       ["admin.listen", admin.listen],
@@ -63,11 +74,7 @@ class Checker {
       listeners.push(["transports.xmpp.tcp.listen", listen]);
       if (directTls !== null) listeners.push(["transports.xmpp.tcp.direct_tls", directTls]);
     }
-    for (const [index, [key, listen]] of listeners.entries()) {
-      const other = listeners.slice(0, index).find(([, earlier]) => collide(earlier, listen));
-      if (other !== undefined)
-        this.#fault(key, `port ${listen.port} is that of ${other[0]}; expected another`, [other[0]]);
-    }
+    return listeners;
   }
 
   access(): void {
@@ -147,8 +154,21 @@ class Checker {
 
   async xmpp(): Promise<void> {
     const { xmpp } = this.#subject.config.transports;
-    if (xmpp === false || xmpp.tcp === false) return;
-    await this.#xmppTcp(xmpp.tcp);
+    if (xmpp === false) return;
+    if (xmpp.component !== null) this.#xmppComponent(xmpp.component);
+    if (xmpp.tcp !== false) await this.#xmppTcp(xmpp.tcp);
+  }
+
+  /** A component joins another server: not this gateway, whose own listeners take clients. */
+  #xmppComponent({ service }: XmppComponentConfig): void {
+    const server = parseListen(service.replace(/^xmpp:\/\//, ""));
+    if (server === undefined) return;
+    const own = this.#listeners().find(
+      ([, listen]) => collide(listen, server) && (listen.host === server.host || isLoopback(server.host)),
+    );
+    if (own === undefined) return;
+    const message = `${service} is this gateway itself (${own[0]}); expected where the other server takes components`;
+    this.#fault("transports.xmpp.component.service", message, [own[0]]);
   }
 
   async #xmppTcp(tcp: Exclude<XmppConfig["tcp"], false>): Promise<void> {

@@ -114,13 +114,29 @@ export interface XmppAccountConfig {
   readonly publish: readonly string[];
 }
 
+/** The gateway as a component of another XMPP server. */
+export interface XmppComponentConfig {
+  /** `xmpp://HOST:PORT`. */
+  readonly service: string;
+  readonly domain: string;
+  readonly secret: string;
+  readonly grants: readonly XmppGrantConfig[];
+}
+
+/** What a bare JID, or everybody of a domain, may do. */
+export interface XmppGrantConfig {
+  readonly jid: string;
+  readonly read: readonly string[];
+  readonly publish: readonly string[];
+}
+
 /** XMPP PubSub. */
 export interface XmppConfig {
   readonly domain: string;
   readonly tcp: false | XmppTcpConfig;
   readonly hasBosh: boolean;
   readonly hasWebsocket: boolean;
-  readonly component: { readonly service: string; readonly domain: string; readonly secret: string } | null;
+  readonly component: XmppComponentConfig | null;
   readonly accounts: readonly XmppAccountConfig[];
 }
 

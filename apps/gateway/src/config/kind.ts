@@ -39,6 +39,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
     /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value) ? value : undefined,
   ),
   domain: text("a domain", 'e.g. "example.org"', (value) => (isHost(value) ? value.toLowerCase() : undefined)),
+  jid: text("a bare JID or a domain", 'e.g. "kitchen@example.org" or "example.org"', parseBareJid),
   account_name: text("an account name", "lower-case letters, digits and . _ -", (value) =>
     /^[a-z0-9._-]{1,255}$/.test(value) ? value : undefined,
   ),
@@ -102,6 +103,11 @@ function parseJwksUrl(value: string): string | undefined {
   const url = httpUrl(value);
   if (url === undefined || url.username !== "" || url.password !== "") return undefined;
   return url.protocol === "https:" || isLoopback(url.hostname) ? value : undefined;
+}
+
+function parseBareJid(value: string): string | undefined {
+  const match = /^(?:([^\s"&'/:<>@]{1,255})@)?([^@]+)$/.exec(value.toLowerCase());
+  return match?.[2] !== undefined && isHost(match[2]) ? match[0] : undefined;
 }
 
 function parseXmppUrl(value: string): string | undefined {

@@ -1,12 +1,14 @@
 import type { AppSourceFigures } from "@sluice/access";
 import type { Clock, EventLog } from "@sluice/core";
 import type { RestHooks } from "@sluice/transport-rest-hooks";
+import type { XmppComponent } from "@sluice/transport-xmpp";
 import { Counter, Gauge, Registry, type Metric } from "prom-client";
 import type { GatewayMeter } from "./gateway-meter.ts";
 import { registerHookFigures } from "./hook-figures.ts";
 import { LAG_BUCKETS, type LagHistogram } from "./lag-histogram.ts";
 import { logFigures } from "./log-figures.ts";
 import { registerProcessFigures } from "./process-figures.ts";
+import { registerComponentFigures } from "./component-figures.ts";
 
 /** What a registry is made of. */
 export interface RegistryOptions {
@@ -22,6 +24,8 @@ export interface RegistryOptions {
   readonly appAccess: () => AppSourceFigures | null;
   /** `null` where hooks are off. */
   readonly hooks: RestHooks | null;
+  /** `null` where there is none. */
+  readonly xmppComponent: XmppComponent | null;
 }
 
 /** A gateway's own registry: two in one process know nothing of each other. */
@@ -39,12 +43,14 @@ export function createRegistry(options: RegistryOptions): GatewayRegistry {
   const ofTransports = registerTransports(registry, options.meter);
   const ofAppAccess = registerAppAccess(registry, options.appAccess);
   const ofHooks = registerHookFigures(registry, options.hooks);
+  const ofComponent = registerComponentFigures(registry, options.xmppComponent);
   const ofProcess = registerProcessFigures(registry);
   return {
     contentType: registry.contentType,
     async text() {
       ofTransports();
       ofAppAccess();
+      ofComponent();
       await Promise.all([ofGateway(), ofHooks(), ofProcess.refresh()]);
       return registry.metrics();
     },
