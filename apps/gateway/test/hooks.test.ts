@@ -52,6 +52,28 @@ describe("sluice hooks, on a gateway that runs", () => {
     return { code, lines, err: String(stderr.read() ?? "") };
   }
 
+  test("a traceparent, of the request or the CloudEvent, goes along with the delivery", async () => {
+    await hooks("add", target);
+    const parentOf = (digit: string): string => `00-${digit.repeat(32)}-b7ad6b7169203331-01`;
+    const publish = async (type: string, event: object, traceparent: string): Promise<number> => {
+      const headers = { "content-type": type, traceparent };
+      const body = JSON.stringify(event);
+      return (await fetch(`${gateway.adminUrl}/events`, { method: "POST", headers, body })).status;
+    };
+    expect(await publish("application/json", { topic: "a", data: 1 }, parentOf("1"))).toBe(201);
+    const about = {
+      specversion: "1.0",
+      id: "e2",
+      source: "urn:x",
+      type: "t",
+      subject: "a",
+      traceparent: parentOf("2"),
+    };
+    expect(await publish("application/cloudevents+json", about, parentOf("3"))).toBe(201);
+    await until("both deliveries", () => received.length === 2);
+    expect(received.map(({ headers }) => headers["traceparent"])).toEqual([parentOf("1"), parentOf("2")]);
+  });
+
   test("add, list, show, pause, resume, retry, remove; metrics; a restart", async () => {
     const added = await hooks("add", target, "--topic", "orders/*", "--event", "order.ready");
     expect(added).toMatchObject({ code: 0, lines: [{ status: "active", owner: "operator", events: ["order.ready"] }] });

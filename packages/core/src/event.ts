@@ -18,6 +18,8 @@ export interface EventDraft {
   readonly dataContentType: string | null;
   /** Monotonic milliseconds at which the gateway took it, for the latency metrics; 0 if unknown. */
   readonly receivedAtMs?: number;
+  /** W3C `traceparent` of what caused it. No part of the event: known as long as that is in memory. */
+  readonly traceParent?: string;
 }
 
 /** What the log needs to make a {@link StoredEvent}. */
@@ -37,6 +39,7 @@ export class StoredEvent {
   readonly data: string;
   readonly dataContentType: string | null;
   readonly receivedAtMs: number;
+  readonly traceParent: string | undefined;
   #json: string | undefined;
   #jsonBytes = 0;
 
@@ -50,6 +53,7 @@ export class StoredEvent {
     this.data = init.data;
     this.dataContentType = init.dataContentType;
     this.receivedAtMs = init.receivedAtMs ?? 0;
+    this.traceParent = init.traceParent;
   }
 
   get cursor(): string {

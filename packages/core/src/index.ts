@@ -5,6 +5,7 @@ export * from "./close-reason.ts";
 export * from "./cursor.ts";
 export * from "./errors.ts";
 export * from "./event.ts";
+export * from "./event-id.ts";
 export * from "./event-log.ts";
 export * from "./gap.ts";
 export { HeartbeatWheel, type HeartbeatMember } from "./heartbeat-wheel.ts";

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { systemClock, type Clock } from "./clock.ts";
 import { SluiceError } from "./errors.ts";
 import { DEFAULT_TYPE, type EventDraft } from "./event.ts";
+import { newEventId } from "./event-id.ts";
 import { compact, elementTexts, memberTexts } from "./json-slices.ts";
 import { checkPublishTopic } from "./topic.ts";
 
@@ -13,6 +13,8 @@ const TYPE = /^[A-Za-z0-9._-]{1,128}$/;
 const TIME = /^(\d{4})-(\d{2})-(\d{2})[Tt]([01]\d|2[0-3]):(\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
 const MEDIA_TYPE = /^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[^"\\\r\n]*"))*$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/** Version 00; later ones begin in the same way, and what they add is not known here. */
+const TRACE_PARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const MEMBERS = new Set(["topic", "data", "type", "id", "time", "data_base64", "datacontenttype"]);
 
 /** What a publisher says of an event, before it is checked. */
@@ -26,6 +28,8 @@ export interface EventInput {
   /** Instead of that: base64 of bytes that are not JSON. */
   readonly dataBase64?: unknown;
   readonly dataContentType?: unknown;
+  /** W3C `traceparent` of what caused it; passed over if it is not well-formed. */
+  readonly traceParent?: unknown;
 }
 
 /** What checking an event needs to know. */
@@ -33,6 +37,8 @@ export interface PublicationOptions {
   /** Bytes of one event's data at the most (`limits.event`). */
   readonly eventBytes: number;
   readonly clock?: Clock;
+  /** That of the request, for events without one of their own. */
+  readonly traceParent?: string | undefined;
 }
 
 /**
@@ -88,42 +94,22 @@ export function parseJson(text: string): unknown {
 export function toDraft(input: EventInput, options: PublicationOptions): EventDraft {
   const clock = options.clock ?? systemClock;
   if (typeof input.topic !== "string") throw invalid("topic", "topic must be a string");
+  const topic = checkPublishTopic(input.topic);
+  const traceParent = traceParentOf(input.traceParent) ?? options.traceParent;
   return {
-    topic: checkPublishTopic(input.topic),
+    topic,
     ...payload(input, options.eventBytes),
-    id: input.id === undefined ? newEventId(clock) : match("id", input.id, ID, "1–128 of A–Z a–z 0–9 _ -"),
+    id: input.id === undefined ? newEventId(clock, topic) : match("id", input.id, ID, "1–128 of A–Z a–z 0–9 _ -"),
     type: input.type === undefined ? DEFAULT_TYPE : match("type", input.type, TYPE, "1–128 of A–Z a–z 0–9 . _ -"),
     time: input.time === undefined ? new Date(clock.now()).toISOString() : utc(input.time),
     receivedAtMs: clock.monotonic(),
+    ...(traceParent === undefined ? {} : { traceParent }),
   };
 }
 
-const SORTABLE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-/** A new id: sorts by time (ten characters of milliseconds, base 32), then 80 bits of chance, as a ULID has it. */
-export function newEventId(clock: Clock): string {
-  let id = "";
-  for (let rest = Math.floor(clock.now()), place = 0; place < 10; place += 1) {
-    id = (SORTABLE[rest % 32] as string) + id;
-    rest = Math.floor(rest / 32);
-  }
-  for (const byte of randomPart()) id += SORTABLE[byte & 31] as string;
-  return id;
-}
-
-const POOL_BYTES = 4096;
-const ID_BYTES = 16;
-let pool: Buffer = Buffer.alloc(0);
-let used = 0;
-
-/** Chance is fetched in pools: one call for each id would cost more than all else of a publication. */
-function randomPart(): Buffer {
-  if (used + ID_BYTES > pool.length) {
-    pool = randomBytes(POOL_BYTES);
-    used = 0;
-  }
-  used += ID_BYTES;
-  return pool.subarray(used - ID_BYTES, used);
+/** A `traceparent` of W3C Trace Context that is well-formed; one that is not counts as none (§4.3). */
+export function traceParentOf(value: unknown): string | undefined {
+  return typeof value === "string" && TRACE_PARENT.test(value) ? value : undefined;
 }
 
 function draftOf(text: string, parsed: unknown, options: PublicationOptions): EventDraft {

@@ -1,9 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../src/clock.ts";
 import { SluiceError } from "../src/errors.ts";
 import { StoredEvent } from "../src/event.ts";
+import { isOwnEventId, newEventId } from "../src/event-id.ts";
 import { compact, elementTexts, memberTexts } from "../src/json-slices.ts";
-import { parsePublication } from "../src/publication.ts";
+import { parsePublication, traceParentOf } from "../src/publication.ts";
 
 const options = { eventBytes: 1000 };
 
@@ -78,6 +80,30 @@ describe("a publication", () => {
     expect(drafts[0]?.id).toMatch(/^[0-9A-Z]{26}$/);
     expect(drafts[0]?.type).toBe("message");
     expect(drafts[1]).toMatchObject({ id: "i-1", type: "t", time: "2025-12-31T23:00:00.000Z", data: "2" });
+  });
+
+  it("makes ids that say of which topic they are", () => {
+    for (const topic of ["a", "orders/42", "ü/🍕"]) {
+      const id = newEventId(systemClock, topic);
+      expect(isOwnEventId(id, topic)).toBe(true);
+      expect(isOwnEventId(id, `${topic}/b`)).toBe(false);
+      expect(isOwnEventId("01KAPX3J5Q8ZZZZZZZZZZZZZZZ", topic)).toBe(false);
+      expect(isOwnEventId("one", topic)).toBe(false);
+    }
+    const ids = new Set(Array.from({ length: 10_000 }, () => newEventId(systemClock, "a")));
+    expect(ids.size).toBe(10_000);
+  });
+
+  it("takes a traceparent that is well-formed, and passes over any other", () => {
+    const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const text = '{"topic":"a","data":1}';
+    expect(parsePublication(text, { ...options, traceParent: trace })[0]).toMatchObject({ traceParent: trace });
+    expect(parsePublication(text, options)[0]).not.toHaveProperty("traceParent");
+    expect(traceParentOf(trace)).toBe(trace);
+    const zeros = `00-${"0".repeat(32)}-b7ad6b7169203331-01`;
+    for (const bad of [`ff${trace.slice(2)}`, trace.toUpperCase(), zeros, `${trace}-x`, 7, undefined]) {
+      expect(traceParentOf(bad)).toBeUndefined();
+    }
   });
 
   it("takes bytes that are not JSON in base64", () => {

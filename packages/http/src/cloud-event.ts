@@ -96,8 +96,8 @@ function draft(attributes: Record<string, unknown>, payload: Payload, options: P
   if (attributes["specversion"] !== "1.0") {
     throw new SluiceError("invalid-event", "The specversion must be 1.0.", { field: "specversion" });
   }
-  const { subject, type, id, time } = attributes;
-  return toDraft({ topic: subject, type, id, time: time ?? undefined, ...payload }, options);
+  const { subject, type, id, time, traceparent: traceParent } = attributes;
+  return toDraft({ topic: subject, type, id, time: time ?? undefined, traceParent, ...payload }, options);
 }
 
 function isJsonType(type: string): boolean {

@@ -1,4 +1,12 @@
-import { checkPublication, type Appended, type Bus, type Clock, type Filter, type Meter } from "@sluice/core";
+import {
+  checkPublication,
+  traceParentOf,
+  type Appended,
+  type Bus,
+  type Clock,
+  type Filter,
+  type Meter,
+} from "@sluice/core";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import type { HttpLimits } from "./limits.ts";
 import { toFault } from "./problem.ts";
@@ -55,7 +63,8 @@ async function publish(
   const { eventBytes, publishBodyBytes } = options.limits();
   const format: PublishFormat = formatOf(request.headers);
   const body = await readBody(request.raw, publishBodyBytes);
-  const drafts = format(body, { eventBytes, clock: options.clock });
+  const traceParent = traceParentOf(request.headers["traceparent"]);
+  const drafts = format(body, { eventBytes, clock: options.clock, traceParent });
   if (check !== undefined) await checkPublication(drafts, check);
   const appended = await options.bus.publish(drafts);
   const isAllKnown = appended.every(({ isDuplicate }) => isDuplicate);

@@ -42,6 +42,22 @@ describe("deliveries", () => {
     await until("the cursor to move", async () => (await gateway.state(hook.id))["cursor"] === cursor);
   });
 
+  test("an event's traceparent goes along, over retries too", async () => {
+    const traceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    await gateway.hook(receiver.url(), { schedule: [0, 0.05] });
+    receiver.script = (received, response) =>
+      void response.writeHead(received.headers["sluice-attempt"] === "1" ? 500 : 200).end();
+    await gateway.publish("a", 1, { traceParent });
+    await gateway.publish("b", 2);
+    await receiver.take(4);
+    const tracesOf = (wanted: number): readonly unknown[] =>
+      receiver.received
+        .filter((_one, index) => receiver.data[index] === wanted)
+        .map(({ headers }) => headers["traceparent"]);
+    expect(tracesOf(1)).toEqual([traceParent, traceParent]);
+    expect(tracesOf(2)).toEqual([undefined, undefined]);
+  });
+
   test("events of one topic go out one after the other, topics side by side", async () => {
     const waiting: (() => void)[] = [];
     receiver.script = (_received, response) => void waiting.push(() => response.writeHead(200).end());

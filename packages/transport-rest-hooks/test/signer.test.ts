@@ -1,3 +1,4 @@
+import { newEventId, systemClock } from "@sluice/core";
 import { expect, test } from "vitest";
 import { isSecret, newSecret, Signer, webhookId } from "../src/sending/signer.ts";
 
@@ -32,8 +33,12 @@ test("what is a secret", () => {
   }
 });
 
-test("an id of the gateway's own is the webhook's; a publisher's gets a hash of its topic", () => {
-  expect(webhookId("01KAPX3J5Q8ZZZZZZZZZZZZZZZ", "a")).toBe("01KAPX3J5Q8ZZZZZZZZZZZZZZZ");
+test("an id that the gateway made for the topic is the webhook's; any other gets a hash of the topic", () => {
+  const own = newEventId(systemClock, "a");
+  expect(webhookId(own, "a")).toBe(own);
+  // As somebody does who passes events on under another topic.
+  expect(webhookId(own, "b")).not.toBe(own);
+  expect(webhookId("01KAPX3J5Q8ZZZZZZZZZZZZZZZ", "a")).toMatch(/^01KAPX3J5Q8ZZZZZZZZZZZZZZZ_[\w-]{8}$/);
   expect(webhookId("one", "a")).not.toBe(webhookId("one", "b"));
   expect(webhookId("one", "a")).toBe(webhookId("one", "a"));
 });

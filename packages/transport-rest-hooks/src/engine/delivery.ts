@@ -20,6 +20,7 @@ export function deliveryOf(
   { attempt, nowMs, gap }: DeliveryOptions,
 ): UnsignedRequest {
   const headers = ["sluice-cursor", event.cursor, "sluice-attempt", String(attempt)];
+  if (event.traceParent !== undefined) headers.push("traceparent", event.traceParent);
   if (gap !== null) headers.push("sluice-gap", gapHeader(gap));
   return requestOf(hook, event, payload, nowMs, headers);
 }

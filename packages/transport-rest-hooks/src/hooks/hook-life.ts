@@ -158,9 +158,10 @@ export class HookLife implements EngineEvents {
   /** An event on the gateway's own topic. */
   tell({ id, status, reason, statusAtMs }: HookRecord, previous: HookStatus | null): void {
     const { bus, clock } = this.#options;
+    const topic = `$sys/hooks/${id}`;
     const draft = {
-      id: newEventId(clock),
-      topic: `$sys/hooks/${id}`,
+      id: newEventId(clock, topic),
+      topic,
       type: `hook.${status}`,
       time: new Date(statusAtMs).toISOString(),
       data: JSON.stringify({ id, status, previous, reason }),

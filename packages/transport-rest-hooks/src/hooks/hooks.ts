@@ -276,11 +276,12 @@ export class Hooks {
     const { bus, clock, sender } = this.#options;
     this.#notPending(hook);
     await this.#checkTarget(hook.record.target);
+    const topic = hook.record.topics[0]?.replaceAll("*", "test") ?? "test";
     const event = new StoredEvent({
       epoch: parseCursor(bus.cursor).epoch,
       position: bus.head,
-      id: newEventId(clock),
-      topic: hook.record.topics[0]?.replaceAll("*", "test") ?? "test",
+      id: newEventId(clock, topic),
+      topic,
       type: "hook.test",
       time: new Date(clock.now()).toISOString(),
       data: JSON.stringify({ hook: hook.id, test: true }),

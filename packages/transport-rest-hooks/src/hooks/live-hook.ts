@@ -42,8 +42,9 @@ export class LiveHook {
 
 /** A copy of an event for the store. */
 export function keep(event: StoredEvent): KeptEvent {
-  const { epoch, position, id, topic, type, time, data, dataContentType } = event;
-  return { epoch, position, id, topic, type, time, data, dataContentType };
+  const { epoch, position, id, topic, type, time, data, dataContentType, traceParent } = event;
+  const kept = { epoch, position, id, topic, type, time, data, dataContentType };
+  return traceParent === undefined ? kept : { ...kept, traceParent };
 }
 
 /** The event that a copy was made of. */

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, hash, randomBytes, type KeyObject } from "node:crypto";
+import { isOwnEventId } from "@sluice/core";
 import type { HookSecret } from "../hooks/hook.ts";
 import type { Signing } from "./sender-messages.ts";
 
@@ -58,13 +59,11 @@ export class Signer {
   }
 }
 
-/** 10 characters of time and 16 of chance, as `newEventId` of core makes them. */
-const OWN_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
-
 /**
- * `webhook-id`: the same over retries, and unique over topics. An id that the gateway made is unique by itself; one that a
- * publisher gave may stand in several topics, so that it gets a short hash of its topic.
+ * `webhook-id`: the same over retries, and unique over topics. An id that the gateway made for
+ * that topic is unique by itself; one that a publisher gave may stand in several, so that it gets a short hash of its
+ * topic.
  */
 export function webhookId(id: string, topic: string): string {
-  return OWN_ID.test(id) ? id : `${id}_${hash("sha256", topic, "base64url").slice(0, 8)}`;
+  return isOwnEventId(id, topic) ? id : `${id}_${hash("sha256", topic, "base64url").slice(0, 8)}`;
 }

@@ -10,6 +10,7 @@ export interface KeptEvent {
   readonly time: string;
   readonly data: string;
   readonly dataContentType: string | null;
+  readonly traceParent?: string;
 }
 
 /** A lane that is held: its head failed and waits, or it is reading on from the log. */

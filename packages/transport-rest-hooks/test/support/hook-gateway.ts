@@ -101,7 +101,7 @@ export class HookGateway {
   async publish(
     topic: string,
     data: unknown,
-    more: { type?: string; id?: string; dataText?: string } = {},
+    more: { type?: string; id?: string; dataText?: string; traceParent?: string } = {},
   ): Promise<string> {
     const dataText = more.dataText ?? JSON.stringify(data);
     const draft = toDraft({ topic, ...more, dataText }, { eventBytes: 262_144, clock: this.clock });
