@@ -1,0 +1,160 @@
+import { $iq, $pres, Strophe } from "strophe.js";
+import { Backoff } from "./backoff.ts";
+import type { OrderEvent, Reader, ReaderListener, ReaderOptions } from "./reader.ts";
+
+const PUBSUB = "http://jabber.org/protocol/pubsub";
+const RSM = "http://jabber.org/protocol/rsm";
+const NODES = ["orders", "orders/**"] as const;
+/** How long the gateway may hold a request: after that an empty body comes, and the next request goes. */
+const WAIT_SECONDS = 10;
+/** A request that broke is sent again once, which BOSH makes harmless. After that a new login is quicker than Strophe. */
+const SENDS_MAX = 2;
+/** Items in one answer; the gateway gives no more than these. */
+const PAGE = 100;
+/** Items that are remembered to tell those that come twice. */
+const REMEMBERED = 2_000;
+
+/** Strophe's types can't be found as modules are resolved here: this is as much of them as is used. */
+interface StropheConnection {
+  readonly jid: string;
+  maxRetries: number;
+  addHandler(handler: (stanza: Element) => boolean, namespace: string | null, name: string): void;
+  connect(jid: string, password: string, onStatus: (status: number) => void, waitSeconds: number): void;
+  disconnect(reason: string): void;
+  send(stanza: Stanza): void;
+  sendIQ(stanza: Stanza, onResult: (answer: Element) => void, onError: () => void): void;
+}
+
+/** A stanza that is being built: `c` adds a child and goes into it, `up` goes out again. */
+interface Stanza {
+  c(name: string, attributes?: Readonly<Record<string, string>>): Stanza;
+  t(text: string): Stanza;
+  up(): Stanza;
+}
+
+/** Options of {@link BoshReader}. */
+export interface BoshReaderOptions extends ReaderOptions {
+  /** Path of the connection manager. */
+  readonly path: string;
+  readonly domain: string;
+  /** The PubSub service: `pubsub.example.org`. */
+  readonly service: string;
+}
+
+/**
+ * XMPP over BOSH, with Strophe: a chat protocol in HTTP requests that the gateway holds until there is something to tell.
+ *
+ * It logs in as nobody, so nobody keeps its place at the gateway: after each login it subscribes, and then asks for the
+ * items behind its cursor. An item may come twice so; its id, the cursor, tells.
+ */
+export class BoshReader implements Reader {
+  readonly #options: BoshReaderOptions;
+  readonly #listener: ReaderListener;
+  readonly #backoff = new Backoff();
+  readonly #seen = new Set<string>();
+  /** Where the reader of each node is. */
+  readonly #cursors: Map<string, string>;
+  #connection: StropheConnection | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: BoshReaderOptions) {
+    Strophe.setLogLevel(Strophe.LogLevel.FATAL);
+    this.#options = options;
+    this.#listener = options.listener;
+    this.#cursors = new Map(NODES.map((node) => [node, options.after]));
+    this.#open();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.disconnect("closed");
+    this.#listener.state("closed");
+  }
+
+  #open(): void {
+    const { url, path, domain } = this.#options;
+    const connection: StropheConnection = new Strophe.Connection(url + path);
+    connection.maxRetries = SENDS_MAX;
+    this.#connection = connection;
+    this.#listener.state("connecting");
+    connection.addHandler(
+      (message) => {
+        this.#take(message);
+        return true;
+      },
+      null,
+      "message",
+    );
+    connection.connect(
+      domain,
+      "",
+      (status) => {
+        if (connection !== this.#connection) return;
+        if (status === Strophe.Status.CONNECTED) this.#subscribe(connection);
+        else if (status === Strophe.Status.DISCONNECTED || status === Strophe.Status.CONNFAIL) this.#comeBack();
+      },
+      WAIT_SECONDS,
+    );
+  }
+
+  #subscribe(connection: StropheConnection): void {
+    connection.send($pres());
+    for (const node of NODES) {
+      const subscribe = this.#ask("set").c("subscribe", { node, jid: connection.jid });
+      const refused = (): void => connection.disconnect("refused");
+      connection.sendIQ(subscribe, () => this.#catchUp(connection, node), refused);
+    }
+  }
+
+  /** Asks for what was missed, a page after the other. */
+  #catchUp(connection: StropheConnection, node: string): void {
+    const items = this.#ask("get").c("items", { node }).up();
+    items.c("set", { xmlns: RSM }).c("max").t(String(PAGE)).up();
+    items.c("after").t(this.#cursors.get(node) ?? "");
+    connection.sendIQ(
+      items,
+      (answer) => {
+        const count = this.#take(answer, node);
+        if (answer.getElementsByTagName("gap").length > 0) this.#listener.gap();
+        if (count >= PAGE) return this.#catchUp(connection, node);
+        this.#backoff.reset();
+        this.#listener.state("open");
+      },
+      () => connection.disconnect("refused"),
+    );
+  }
+
+  #ask(type: "get" | "set"): Stanza {
+    const iq: Stanza = $iq({ type, to: this.#options.service });
+    return iq.c("pubsub", { xmlns: PUBSUB });
+  }
+
+  /** Hands over the items of a stanza; how many there were. */
+  #take(stanza: Element, asked?: string): number {
+    const node = asked ?? stanza.getElementsByTagName("items")[0]?.getAttribute("node") ?? "";
+    const items = [...stanza.getElementsByTagName("item")];
+    for (const item of items) {
+      const cursor = item.getAttribute("id") ?? "";
+      this.#cursors.set(node, cursor);
+      if (this.#seen.has(cursor)) continue;
+      this.#remember(cursor);
+      this.#listener.event(JSON.parse(item.textContent) as OrderEvent);
+    }
+    return items.length;
+  }
+
+  #remember(cursor: string): void {
+    this.#seen.add(cursor);
+    const [oldest] = this.#seen;
+    if (this.#seen.size > REMEMBERED && oldest !== undefined) this.#seen.delete(oldest);
+  }
+
+  #comeBack(): void {
+    this.#connection = undefined;
+    this.#listener.state("waiting");
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#open(), this.#backoff.nextMs());
+  }
+}

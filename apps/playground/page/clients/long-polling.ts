@@ -1,0 +1,69 @@
+import { Backoff, sleep } from "./backoff.ts";
+import { eventsUrl, type OrderEvent, type Reader, type ReaderListener, type ReaderOptions } from "./reader.ts";
+
+interface Page {
+  readonly events: readonly OrderEvent[];
+  readonly cursor: string;
+  readonly gap?: unknown;
+}
+
+/**
+ * Long polling: ask, and the gateway answers when there is something to tell, or when the wait is over. Then ask again,
+ * from the answer's cursor: what happened between two requests is in the next answer.
+ */
+export class LongPollingReader implements Reader {
+  readonly #base: string;
+  readonly #listener: ReaderListener;
+  readonly #life = new AbortController();
+  #cursor: string;
+  #waitMs: number;
+
+  constructor({ url, after, listener, waitMs }: ReaderOptions & { readonly waitMs: number }) {
+    this.#base = url;
+    this.#cursor = after;
+    this.#listener = listener;
+    this.#waitMs = waitMs;
+    void this.#run();
+  }
+
+  /** How long the gateway may wait for something to tell, from the next request on. Whole seconds. */
+  set waitMs(waitMs: number) {
+    this.#waitMs = waitMs;
+  }
+
+  close(): void {
+    this.#life.abort();
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff();
+    this.#listener.state("open");
+    while (!this.#life.signal.aborted) {
+      // One request after the other.
+      /* oxlint-disable no-await-in-loop */
+      try {
+        await this.#ask();
+        backoff.reset();
+        this.#listener.state("open");
+      } catch {
+        if (this.#life.signal.aborted) break;
+        this.#listener.state("waiting");
+        await sleep(backoff.nextMs(), this.#life.signal);
+      }
+      /* oxlint-enable no-await-in-loop */
+    }
+    this.#listener.state("closed");
+  }
+
+  /** @throws {Error} if there was no proper answer */
+  async #ask(): Promise<void> {
+    const wait = String(this.#waitMs / 1000);
+    // No headers of its own: so a browser asks at once, without a preflight.
+    const response = await fetch(eventsUrl(this.#base, { after: this.#cursor, wait }), { signal: this.#life.signal });
+    if (!response.ok) throw new Error(`${response.status}`);
+    const { events, cursor, gap } = (await response.json()) as Page;
+    if (gap !== undefined) this.#listener.gap();
+    for (const event of events) this.#listener.event(event);
+    this.#cursor = cursor;
+  }
+}

@@ -1,0 +1,105 @@
+import type { Change } from "./changes.ts";
+import { Delays } from "./delays.ts";
+
+/** What a lane has got, against what it should have. */
+export interface Account {
+  /** Different events that have arrived. */
+  readonly events: number;
+  /** Events that did not come though later ones did, or though there was time enough. */
+  readonly lost: number;
+  /** Events that came more than once. */
+  readonly doubled: number;
+  /** Events that are on their way. */
+  readonly awaited: number;
+  /** From the change to its arrival; `null` as long as nothing has arrived. */
+  readonly medianMs: number | null;
+  readonly worstMs: number | null;
+}
+
+/** In which order events arrive on a lane. */
+export type LaneOrder = "log" | "topic";
+
+/** When an event is on its way no more, though the lane is whole and nothing has overtaken it. */
+const OVERDUE_MS = 20_000;
+/** Arrivals that are remembered. */
+const REMEMBERED = 4_000;
+
+/** The account of one lane: what has arrived, and whether anything is missing or came twice. */
+export class Ledger {
+  readonly #order: LaneOrder;
+  readonly #arrivals = new Map<string, number>();
+  readonly #delays = new Delays();
+  /** What has not arrived yet, in the log's order. */
+  #owed: Change[] = [];
+  /** The newest place that has arrived, by topic or (under no name) of all. */
+  readonly #newest = new Map<string, number>();
+  #events = 0;
+  #doubled = 0;
+  /** Since when the lane has been whole. */
+  #wholeSince: number | null = null;
+
+  constructor(order: LaneOrder) {
+    this.#order = order;
+  }
+
+  /** The log has it. It may have arrived already. */
+  owe(change: Change): void {
+    const at = this.#arrivals.get(change.id);
+    if (at === undefined) this.#owed.push(change);
+    else this.#settle(change, at);
+  }
+
+  /** An event has arrived. `change`: what the log says of it, unless that is still to come. */
+  arrive(id: string, at: number, change: Change | undefined): void {
+    if (this.#arrivals.has(id)) {
+      this.#doubled += 1;
+      return;
+    }
+    this.#events += 1;
+    this.#arrivals.set(id, at);
+    if (this.#arrivals.size > REMEMBERED) this.#arrivals.delete(this.#arrivals.keys().next().value as string);
+    if (change === undefined) return;
+    this.#owed = this.#owed.filter((owed) => owed !== change);
+    this.#settle(change, at);
+  }
+
+  /** When it arrived; `undefined` if it has not. */
+  arrivalOf(id: string): number | undefined {
+    return this.#arrivals.get(id);
+  }
+
+  /** The lane is connected and untroubled, or not, from now on. */
+  setWhole(isWhole: boolean, at: number): void {
+    if (!isWhole) this.#wholeSince = null;
+    else this.#wholeSince ??= at;
+  }
+
+  /** What has not come by now is not owed any more: there was nobody whom it was owed to. */
+  forgive(): void {
+    this.#owed = [];
+  }
+
+  account(now: number): Account {
+    const lost = this.#owed.filter((change) => this.#isLost(change, now)).length;
+    return {
+      events: this.#events,
+      lost,
+      doubled: this.#doubled,
+      awaited: this.#owed.length - lost,
+      medianMs: this.#delays.median(),
+      worstMs: this.#delays.worst(),
+    };
+  }
+
+  #settle({ topic, place, time }: Change, at: number): void {
+    this.#delays.add(Math.max(0, at - time));
+    const key = this.#order === "log" ? "" : topic;
+    this.#newest.set(key, Math.max(place, this.#newest.get(key) ?? -1));
+  }
+
+  #isLost({ topic, place, time }: Change, now: number): boolean {
+    const newest = this.#newest.get(this.#order === "log" ? "" : topic);
+    if (newest !== undefined && newest > place) return true;
+    return this.#wholeSince !== null && now - Math.max(time, this.#wholeSince) > OVERDUE_MS;
+  }
+}

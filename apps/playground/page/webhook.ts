@@ -1,0 +1,67 @@
+import type { Setup } from "../src/stage/stage-protocol.ts";
+import { Backoff, sleep } from "./clients/backoff.ts";
+import { Hook } from "./clients/hook.ts";
+import type { Lane } from "./model/lane.ts";
+import { say } from "./view/dom.ts";
+
+/** How often the gateway is asked how the hook is, at the most. */
+const ASK_EVERY_MS = 1_000;
+
+/** The webhook's lane: it has no client, but somebody has to register the URL, and take it away in the end. */
+export class Webhook {
+  readonly #setup: Setup;
+  readonly #lane: Lane;
+  readonly #now: () => number;
+  readonly #button: HTMLButtonElement;
+  readonly #life = new AbortController();
+  #hook: Hook | null = null;
+  #askedAt = 0;
+
+  /** @param button what registers it again when it is gone */
+  constructor(setup: Setup, lane: Lane, now: () => number, button: HTMLButtonElement) {
+    this.#setup = setup;
+    this.#lane = lane;
+    this.#now = now;
+    this.#button = button;
+    this.#button.addEventListener("click", () => void this.register());
+    // The gateway would go on calling.
+    addEventListener("pagehide", () => this.close());
+  }
+
+  /** Registers the URL, as soon as the gateway takes it. */
+  async register(): Promise<void> {
+    const backoff = new Backoff();
+    this.#button.hidden = true;
+    this.#lane.become("connecting", this.#now());
+    while (this.#hook === null && !this.#life.signal.aborted) {
+      // One attempt after the other.
+      /* oxlint-disable no-await-in-loop */
+      try {
+        this.#hook = await Hook.register(this.#setup.hooks, this.#setup.lanes["rest-hooks"]);
+      } catch {
+        await sleep(backoff.nextMs(), this.#life.signal);
+      }
+      /* oxlint-enable no-await-in-loop */
+    }
+    this.#lane.become("open", this.#now());
+  }
+
+  /** A delivery was refused: the gateway may have taken the hook off its list. */
+  async check(): Promise<void> {
+    const hook = this.#hook;
+    if (hook === null || performance.now() - this.#askedAt < ASK_EVERY_MS) return;
+    this.#askedAt = performance.now();
+    const status = await hook.status();
+    if (status !== "gone" || hook !== this.#hook) return;
+    this.#hook = null;
+    this.#lane.ledger.forgive();
+    this.#lane.become("gone", this.#now());
+    say(this.#button, "Register again");
+    this.#button.hidden = false;
+  }
+
+  close(): void {
+    this.#life.abort();
+    void this.#hook?.remove().catch(() => undefined);
+  }
+}
