@@ -71,10 +71,10 @@ export class TappedConnection {
     socket.once("end", () => (this.#endedBy ??= party));
     socket.once("error", () => {
       this.#endedBy ??= party;
-      peer.destroy();
+      peer.resetAndDestroy();
     });
     socket.once("close", () => {
-      if (!socket.readableEnded) peer.destroy();
+      if (!socket.readableEnded) peer.resetAndDestroy();
     });
   }
 

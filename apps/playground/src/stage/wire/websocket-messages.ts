@@ -32,6 +32,7 @@ export function* readMessages(reader: ByteReader, asked: Exchange, tell: Tell): 
     while (yield* reader.hasMore()) {
       const head = yield* readFrameHead(reader);
       const isControl = head.opcode >= CLOSE;
+      if (isControl && !head.isLast) throw new Unreadable("a control frame in fragments");
       if (!isControl && (head.opcode === CONTINUATION) !== message.hasBegun) throw new Unreadable("a stray fragment");
       const part = isControl ? new Message() : message;
       yield* readPayload(reader, head, part);

@@ -27,6 +27,7 @@ describe("what can't be read is an arrow, and what comes after it too", () => {
     ["no chunk size", message(["HTTP/1.1 200 OK", "transfer-encoding: chunked"], "zz\r\n")],
     ["a chunk that does not end", message(["HTTP/1.1 200 OK", "transfer-encoding: chunked"], "1\r\nab\r\n0\r\n")],
     ["no frame", message(["HTTP/1.1 101 x", "upgrade: websocket"], "\u0003\u0000")],
+    ["half a ping", message(["HTTP/1.1 101 x", "upgrade: websocket"], "\u0009\u0000")],
     ["a line that is too long", `HTTP/1.1 ${"x".repeat(200_000)}\r\n\r\n`],
     ["too many fields", message(["HTTP/1.1 200 OK", ...Array.from({ length: 300 }, (_, index) => `a${index}: b`)])],
   ])("%s", (_name, text) => {
@@ -79,6 +80,6 @@ test("any bytes are counted, and nothing is ever thrown", () => {
       // It is there that bytes are summed up.
       arrowsOf(lines, (bytes) => (bytes.length === 0 ? [] : [bytes]), "client");
     }),
-    { numRuns: 2_000 },
+    { numRuns: 3_000 },
   );
 });
