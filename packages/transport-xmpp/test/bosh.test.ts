@@ -103,6 +103,14 @@ describe("a session", () => {
     await until("its end", () => server.counts.connections === 0);
   });
 
+  test("a stanza in the namespace of the body is meant for jabber:client", async () => {
+    await client.login();
+    const message = `<message to="nobody@localhost"><body>hello</body></message>`;
+    const answer = await client.send(`${PING.replace(` xmlns="jabber:client"`, "")}${message}`);
+    expect(answer).toContain(`<iq xmlns="jabber:client" type="result" id="p"`);
+    expect(answer).toContain("<service-unavailable ");
+  });
+
   test("a request without a rid ends it", async () => {
     await client.create();
     expect(await post(server.boshUrl, body({ sid: client.sid }))).toMatch(terminated("bad-request"));

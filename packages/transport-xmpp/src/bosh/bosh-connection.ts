@@ -199,7 +199,10 @@ export class BoshConnection implements Channel {
     const cancel = this.#shared.clock.after(this.#terms.wait * 1000, () => this.#answerThrough(rid));
     this.#held.push({ rid, reply, cancel });
     if (rid === this.#terms.rid || body.attribute(RESTART) === "true") this.#session.opened(body);
-    for (const child of body.children) this.#session.received(child);
+    for (const child of body.children) {
+      // Old clients (Tsung) leave their stanzas in the namespace of `<body/>`, and mean the right one.
+      this.#session.received(child.ns === NS.httpbind ? child.movedTo(NS.client) : child);
+    }
     if (body.attribute("type") === "terminate") return this.#session.closed();
     this.#pauseFor(countOf(body, "pause"));
     if (this.#terms.hold === 0) this.#flushSoon();

@@ -31,6 +31,14 @@ export class XmlNode {
     return this.attributes.get(name);
   }
 
+  /** The same in another namespace, with all in it that shares the one it has. */
+  movedTo(ns: string): XmlNode {
+    const moved = new XmlNode(this.name, ns, this.attributes);
+    moved.addText(this.#text);
+    moved.children.push(...this.children.map((child) => (child.ns === this.ns ? child.movedTo(ns) : child)));
+    return moved;
+  }
+
   /** The first child of that name, in the namespace or in the element's own. */
   child(name: string, ns: string = this.ns): XmlNode | undefined {
     return this.children.find((child) => child.is(name, ns));
