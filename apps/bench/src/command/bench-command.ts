@@ -1,7 +1,7 @@
 import { measureFanOut, fanOutText, FAN_OUT_MODES } from "../fan-out/fan-out.ts";
 import { runScenario } from "../measure/run-scenario.ts";
 import { PEERS } from "../peers/peers.ts";
-import { parseCount, parseNames } from "../plan/quantity.ts";
+import { parseCount } from "../plan/quantity.ts";
 import { readScenario, ScenarioError } from "../plan/read-scenario.ts";
 import { scenarioFile } from "../plan/scenario-file.ts";
 import { FULL, QUICK, type Scenario } from "../plan/scenario.ts";
@@ -72,8 +72,10 @@ async function compareFiles(before: string, positionals: readonly string[], { st
 }
 
 async function runFanOut(given: Given, { stdout, stderr }: Io): Promise<0> {
+  const unknown = given.positionals.find((mode) => !FAN_OUT_MODES.includes(mode));
+  if (unknown !== undefined) throw new ScenarioError(`there is no ${unknown}: choose from ${FAN_OUT_MODES.join(", ")}`);
   const rows = await measureFanOut({
-    modes: parseNames(FAN_OUT_MODES)(given.positionals),
+    modes: given.positionals,
     kinds: (given.text("kind") ?? "ws,sse").split(","),
     servers: (given.text("server") ?? "sluice,sluice-memory,ws-tuned").split(","),
     rounds: parseCount(1, 100)(given.text("rounds") ?? 3),
@@ -88,7 +90,8 @@ async function runTransports(given: Given, { stdout, stderr }: Io): Promise<0 | 
   const peers = scenario.peers.flatMap((name) => PEERS.get(name) ?? []);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort(new Error("stopped"));
-  process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
+  // Whoever presses it twice waits for the same end: a server that nobody ends any more would stay behind.
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
     const results = await runScenario(scenario, { kinds: [gateway, ...peers], signal: stop.signal, output: stderr });
     const { results: file, report } = await writeResults(results, given.text("out") ?? DEFAULT_FOLDER);

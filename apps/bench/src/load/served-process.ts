@@ -15,7 +15,11 @@ export function serve(answer: (request: never) => Promise<unknown>): void {
   process.on("message", (request) => {
     answer(request as never).then(
       (given) => process.send?.(given),
-      (error: unknown) => process.send?.({ answer: "failed", why: String(error) } satisfies Failed),
+      (error: unknown) =>
+        process.send?.({
+          answer: "failed",
+          why: error instanceof Error ? error.message : String(error),
+        } satisfies Failed),
     );
   });
 }

@@ -46,13 +46,15 @@ export function findStamps(bytes: Buffer, from: number, to: number, listener: St
   for (let start = bytes.indexOf(MARK_BYTES, from); start >= 0; start = bytes.indexOf(MARK_BYTES, start)) {
     const end = start + STAMP_BYTES;
     if (end > to) break;
-    if (bytes[end - 1] === TILDE) {
-      const phase = digits(bytes, start + MARK.length, DIGITS.phase);
-      const topic = digits(bytes, start + TOPIC_AT, DIGITS.topic);
-      const sequence = digits(bytes, start + SEQUENCE_AT, DIGITS.sequence);
-      listener(phase, topic, sequence, digits(bytes, start + DUE_AT, DIGITS.dueUs));
-      count += 1;
+    if (bytes[end - 1] !== TILDE) {
+      start += MARK.length;
+      continue;
     }
+    const phase = digits(bytes, start + MARK.length, DIGITS.phase);
+    const topic = digits(bytes, start + TOPIC_AT, DIGITS.topic);
+    const sequence = digits(bytes, start + SEQUENCE_AT, DIGITS.sequence);
+    listener(phase, topic, sequence, digits(bytes, start + DUE_AT, DIGITS.dueUs));
+    count += 1;
     start = end;
   }
   return count;

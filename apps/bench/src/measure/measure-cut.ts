@@ -6,18 +6,15 @@ import type { RunContext } from "./measure-run.ts";
 /** How long the load goes on before the cut. */
 const BEFORE_MS = 200;
 const START_MS = 50;
-/** Those who come back are waited for so long; the slowest are hooks, whose breaker waits half a minute. */
-const WHOLE_MS = 60_000;
 /** Of a server that keeps nothing, nothing is to be expected. */
 const FORGETFUL_MS = 2000;
-const DRAIN_MS = 5000;
 
 /**
  * Cuts all clients off for so long, while events go on: how long it takes from the end of the cut until all are back
  * with everything, and what was lost, came twice or out of order in all of that.
  */
 export async function measureCut(
-  { kind, what, scenario: { load }, generator, server, onStep }: RunContext,
+  { kind, what, scenario: { load, drainMs, patienceMs }, generator, server, onStep }: RunContext,
   phase: number,
   cutMs: number,
 ): Promise<{ readonly wholeAfterMs: number | null; readonly losses: Losses }> {
@@ -29,9 +26,9 @@ export async function measureCut(
   await generator.cut();
   if (cutMs > 0) await sleep(cutMs);
   const backMs = nowMs();
-  const patienceMs = (kind.hasMemory ? WHOLE_MS : FORGETFUL_MS) + (what.intervalMs ?? 0);
-  const wholeMs = await generator.reopen(patienceMs);
+  const comeBackMs = (kind.hasMemory ? patienceMs : FORGETFUL_MS) + (what.intervalMs ?? 0);
+  const wholeMs = await generator.reopen(comeBackMs);
   const { published } = await generator.finish();
-  const losses = await generator.drain(published, (kind.hasMemory ? DRAIN_MS : FORGETFUL_MS) + (what.intervalMs ?? 0));
+  const losses = await generator.drain(published, (kind.hasMemory ? drainMs : FORGETFUL_MS) + (what.intervalMs ?? 0));
   return { wholeAfterMs: wholeMs === null ? null : Math.max(0, Math.round(wholeMs - backMs)), losses };
 }

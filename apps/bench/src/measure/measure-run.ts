@@ -22,8 +22,6 @@ const WARM_EVENTS = 200;
 const SETTLE_MS = 300;
 /** Between the order to begin and the first event. */
 const START_MS = 50;
-/** How long stragglers are waited for, beyond the interval of pollers. */
-const DRAIN_MS = 5000;
 /** A busier process of the generator, or a later one, spoils the figures. */
 const SATURATED_SHARE = 0.8;
 const SATURATED_LAG_MS = 100;
@@ -38,15 +36,18 @@ export async function measureRun(
   onStep("starting");
   const generator = new Generator(scenario.load, scenario.clientProcesses);
   let server: RunningServer | null = null;
+  const stopped = Promise.withResolvers<never>();
+  // While nobody waits for it yet it is no fault that nobody hears of it.
+  stopped.promise.catch(() => undefined);
+  const stop = (): void => stopped.reject(signal.reason as Error);
+  signal.addEventListener("abort", stop);
   try {
     server = await kind.start(what);
     signal.throwIfAborted();
     const measuring = measure({ kind, what, scenario, generator, server, onStep, otherLoad });
-    const aborted = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-    });
-    return await Promise.race([measuring, aborted]);
+    return await Promise.race([measuring, stopped.promise]);
   } finally {
+    signal.removeEventListener("abort", stop);
     generator.end();
     await server?.close();
   }
@@ -87,7 +88,7 @@ async function measure(context: RunContext): Promise<Run> {
   const after = await cpuOf(pids);
   const busyBytes = await residentOf(pids);
   const { published, strain: publisherStrain } = await generator.finish();
-  const losses = await generator.drain(published, DRAIN_MS + (what.intervalMs ?? 0));
+  const losses = await generator.drain(published, scenario.drainMs + (what.intervalMs ?? 0));
   const { delay, deliveries, traffic, strain } = await generator.window();
   if (delay === null || deliveries === 0) throw new Error("nothing was delivered while it was measured");
 

@@ -23,6 +23,8 @@ const CHANGES: Readonly<Record<string, Change>> = {
   size: load("eventBytes", parseSize),
   window: load("durationMs", parseDuration),
   lead: (scenario, value) => ({ ...scenario, leadMs: parseDuration(value) }),
+  drain: (scenario, value) => ({ ...scenario, drainMs: parseDuration(value) }),
+  patience: (scenario, value) => ({ ...scenario, patienceMs: parseDuration(value) }),
   cut: (scenario, value) => ({ ...scenario, cutMs: parseDuration(value) }),
   storm: (scenario, value) => ({ ...scenario, hasStorm: parseNames(["true", "false"])(value)[0] === "true" }),
   transports: (scenario, value) => ({ ...scenario, transports: parseNames(TRANSPORTS)(value) }),

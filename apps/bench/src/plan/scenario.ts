@@ -7,6 +7,10 @@ export interface Scenario {
   readonly load: Load;
   /** The load goes on for so long before it is measured; polling by the clock begins an interval earlier. */
   readonly leadMs: number;
+  /** How long stragglers are waited for at the end of each part; what has not come by then is lost. */
+  readonly drainMs: number;
+  /** How long is waited, after a cut, until all have everything. */
+  readonly patienceMs: number;
   /** Over how many processes the clients are spread. */
   readonly clientProcesses: number;
   /** How long clients are away in the cut; 0: there is no cut. */
@@ -35,6 +39,9 @@ export const FULL: Scenario = {
   name: "full",
   load: { clients: 500, topics: 5, eventsPerSecond: 10, eventBytes: 200, durationMs: 10_000 },
   leadMs: 1000,
+  drainMs: 5000,
+  // The slowest are hooks, whose breaker waits half a minute.
+  patienceMs: 60_000,
   clientProcesses: 1,
   cutMs: 5000,
   hasStorm: true,

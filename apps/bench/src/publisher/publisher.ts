@@ -59,10 +59,9 @@ export class Publisher {
       this.#publish(due);
     }
     if (now >= this.#untilMs) return this.#done.resolve();
-    const waitMs = dueMs(this.#schedule, this.#index) - nowMs();
-    const isClose = 1000 / this.#schedule.eventsPerSecond < CLOSE_MS;
-    if (waitMs > TIMER_MS || isClose)
-      setTimeout(() => this.#next(), isClose ? waitMs : Math.min(waitMs - TIMER_MS, CLOSE_MS));
+    const waitMs = Math.max(0, dueMs(this.#schedule, this.#index) - nowMs());
+    if (1000 / this.#schedule.eventsPerSecond < CLOSE_MS) setTimeout(() => this.#next(), waitMs);
+    else if (waitMs > TIMER_MS) setTimeout(() => this.#next(), Math.min(waitMs - TIMER_MS, CLOSE_MS));
     else setImmediate(() => this.#next());
     return undefined;
   }

@@ -30,4 +30,8 @@ export const commands: Commands = {
     summary: "Check the configuration.",
     load: async () => (await import("./check.ts")).check,
   },
+  bench: {
+    summary: "Measure what each transport costs on this machine.",
+    load: async () => (await import("./bench.ts")).loadBench(),
+  },
 };

@@ -1,0 +1,116 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { measureRun } from "../src/measure/measure-run.ts";
+import { FULL, type Scenario } from "../src/plan/scenario.ts";
+import { OtherLoad } from "../src/process/other-load.ts";
+import type { Run } from "../src/results.ts";
+import { ScriptedServer, type Script } from "./support/scripted-server.ts";
+
+const CLIENTS = 6;
+const TOPICS = 2;
+const TRANSPORTS = ["polling", "sse", "websocket", "xmpp-tcp", "rest-hooks"] as const;
+
+const scenario: Scenario = {
+  ...FULL,
+  load: { clients: CLIENTS, topics: TOPICS, eventsPerSecond: 100, eventBytes: 80, durationMs: 400 },
+  leadMs: 100,
+  drainMs: 800,
+  patienceMs: 1000,
+  cutMs: 0,
+  hasStorm: false,
+};
+
+async function measure(
+  transport: string,
+  script: Script,
+  changes: Partial<Scenario> = {},
+): Promise<{
+  readonly run: Run;
+  readonly server: ScriptedServer;
+}> {
+  const server = new ScriptedServer(script);
+  const what = { transport, intervalMs: transport === "polling" ? 50 : null, label: transport };
+  const surroundings = { signal: new AbortController().signal, onStep: () => undefined, otherLoad: new OtherLoad() };
+  return { run: await measureRun(server, what, { ...scenario, ...changes }, surroundings), server };
+}
+
+test.each(TRANSPORTS)(
+  "%s: what is dropped, doubled, put out of order and delayed is found to the last event",
+  async (transport) => {
+    const { run, server } = await measure(transport, {
+      isDropped: (number) => number % 7 === 3,
+      isDoubled: (number) => number % 5 === 1,
+      isLate: (number) => number % 10 === 5,
+      delayMs: 300,
+    });
+    const { dropped, doubled, late } = server.counts;
+    expect(Math.min(dropped, doubled, late)).toBeGreaterThan(0);
+    const readers = CLIENTS / TOPICS;
+    expect(run.losses).toEqual({ lost: dropped * readers, doubled: doubled * readers, disordered: late * readers });
+    expect(run.delay.p50Ms).toBeGreaterThanOrEqual(300);
+    expect(run.delay.histogram[0]?.[0]).toBeGreaterThanOrEqual(300);
+  },
+);
+
+test("requests are counted, and those in vain", async () => {
+  const { run } = await measure("polling", {});
+  expect(run.losses).toEqual({ lost: 0, doubled: 0, disordered: 0 });
+  // Six clients, every 50 ms, for 400 ms; a poll at the edge is in or out.
+  expect(run.requests.total).toBeGreaterThanOrEqual(6 * 7);
+  expect(run.requests.total).toBeLessThanOrEqual(6 * 9);
+  expect(run.requests.wasted).toBeLessThan(run.requests.total);
+  expect(run.wire.upBytesPerDelivery).toBeGreaterThan(0);
+  expect(run.wire.downBytesPerDelivery).toBeGreaterThan(80);
+  expect([run.cpu, run.memory]).toEqual([null, null]);
+});
+
+test("a server that takes its time to accept is late for all that had to wait, too", async () => {
+  // Both topics wait behind it, since the clock of the publisher goes on.
+  const { run } = await measure("sse", { stall: { number: 20, ms: 300 } });
+  expect(run.delay.worstMs).toBeGreaterThanOrEqual(300);
+  const late = run.delay.histogram.filter(([upToMs]) => upToMs > 100).reduce((sum, [, count]) => sum + count, 0);
+  expect(late).toBeGreaterThan(5 * (CLIENTS / TOPICS));
+});
+
+test.each([
+  { resumeShift: 1, losses: { lost: CLIENTS, doubled: 0, disordered: 0 } },
+  { resumeShift: -1, losses: { lost: 0, doubled: CLIENTS, disordered: 0 } },
+])("a client that comes back to $resumeShift places beside its own is found out", async ({ resumeShift, losses }) => {
+  const { run } = await measure("sse", { resumeShift }, { cutMs: 200 });
+  expect(run.losses).toEqual({ lost: 0, doubled: 0, disordered: 0 });
+  expect(run.catchUp).toMatchObject({ cutMs: 200, losses });
+  expect(run.catchUp?.wholeAfterMs === null).toBe(resumeShift > 0);
+});
+
+test("those who come back to all that they missed are whole", async () => {
+  const { run } = await measure("websocket", {}, { cutMs: 200, hasStorm: true });
+  const losses = { lost: 0, doubled: 0, disordered: 0 };
+  expect(run.catchUp).toEqual({ cutMs: 200, wholeAfterMs: expect.any(Number) as number, losses });
+  expect(run.storm).toEqual({ wholeAfterMs: expect.any(Number) as number, losses });
+});
+
+test("a server that refuses publications can't be measured", async () => {
+  await expect(measure("sse", { refuses: true })).rejects.toThrow("a publication was answered 503: no");
+});
+
+test.runIf(process.platform === "linux")("clients that are held up are said to be", async () => {
+  const stopped: number[] = [];
+  const { run } = await measure("sse", {
+    onPublication(number) {
+      if (number !== 30) return;
+      stopped.push(...clientPids());
+      for (const pid of stopped) process.kill(pid, "SIGSTOP");
+      setTimeout(() => stopped.forEach((pid) => process.kill(pid, "SIGCONT")), 150);
+    },
+  });
+  expect(stopped).toHaveLength(1);
+  expect(run.generator.isSaturated).toBe(true);
+  expect(run.generator.worstLagMs).toBeGreaterThanOrEqual(130);
+  expect(run.losses.lost).toBe(0);
+});
+
+/** Processes of clients that this one has started. */
+function clientPids(): readonly number[] {
+  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8").trim().split(" ");
+  return children.map(Number).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("client-process"));
+}
