@@ -13,11 +13,16 @@ export interface Item {
 /** The largest stanza that clients and servers are sure to take. */
 const MAX_STANZA_BYTES = 256 * 1024;
 
-const items = new WeakMap<Buffer, readonly Item[]>();
+/** Where encoded bytes have their items. A `WeakMap` would be asked once per reader and event, and costs more then. */
+const ITEMS: unique symbol = Symbol("items");
+
+interface Itemized {
+  [ITEMS]?: readonly Item[];
+}
 
 /** The items in bytes that a codec made. */
 export function itemsOf(bytes: Buffer): readonly Item[] {
-  return items.get(bytes) ?? [];
+  return (bytes as Buffer & Itemized)[ITEMS] ?? [];
 }
 
 /**
@@ -68,8 +73,8 @@ export class ItemCodecs {
       end += part.length;
       found.push({ end, position: event.position, time: event.time });
     }
-    const bytes = Buffer.concat(parts, end);
-    items.set(bytes, found);
+    const bytes: Buffer & Itemized = Buffer.concat(parts, end);
+    bytes[ITEMS] = found;
     return bytes;
   }
 

@@ -1,4 +1,4 @@
-import { itemsOf } from "../pubsub/item-codec.ts";
+import { itemsOf, type Item } from "../pubsub/item-codec.ts";
 import { tailOf } from "../pubsub/item-stanza.ts";
 
 /** What a channel puts before each element, so that the other side knows where it ends. */
@@ -24,29 +24,34 @@ export function framed(framing: Framing, element: Buffer): Buffer {
 
 /**
  * Items that a codec encoded, as stanzas for one reader, all in one buffer. By hand, since this is done once per reader
- * and event: one allocation and three copies, about half a microsecond, where a list of parts would cost a `writev`.
+ * and event: one allocation and three copies are about half a microsecond, a list of parts would cost a `writev`.
  * @param head `<message to="…"`
  * @param isLate whether each says when it was published
  */
 export function framedItems(framing: Framing, head: Buffer, items: Buffer, isLate: boolean): Buffer {
   const parts = itemsOf(items);
-  const tails = parts.map(({ time }) => tailOf(isLate ? time : null));
+  const tails = isLate ? parts.map(({ time }) => tailOf(time)) : [];
+  const onTime = tailOf(null);
   let bytes = 0;
   let from = 0;
-  for (const [index, { end }] of parts.entries()) {
-    const stanzaBytes = head.length + (end - from) + (tails[index] as Buffer).length;
+  for (let index = 0; index < parts.length; index += 1) {
+    const { end } = parts[index] as Item;
+    const stanzaBytes = head.length + (end - from) + (tails[index] ?? onTime).length;
     bytes += framing.headBytes(stanzaBytes) + stanzaBytes;
     from = end;
   }
   const target = Buffer.allocUnsafe(bytes);
   let at = 0;
   from = 0;
-  for (const [index, { end }] of parts.entries()) {
-    const tail = tails[index] as Buffer;
+  for (let index = 0; index < parts.length; index += 1) {
+    const { end } = parts[index] as Item;
+    const tail = tails[index] ?? onTime;
     at = framing.writeHead(target, at, head.length + (end - from) + tail.length);
-    at += head.copy(target, at);
+    target.set(head, at);
+    at += head.length;
     at += items.copy(target, at, from, end);
-    at += tail.copy(target, at);
+    target.set(tail, at);
+    at += tail.length;
     from = end;
   }
   return target;
