@@ -59,7 +59,7 @@ export class Ledger {
     this.#arrivals.set(id, at);
     if (this.#arrivals.size > REMEMBERED) this.#arrivals.delete(this.#arrivals.keys().next().value as string);
     if (change === undefined) return;
-    this.#owed = this.#owed.filter((owed) => owed !== change);
+    this.#owed = this.#owed.filter((owed) => owed.id !== id);
     this.#settle(change, at);
   }
 

@@ -10,6 +10,14 @@ export interface Label {
   readonly weight: number;
 }
 
+/** As much of a canvas as labels need. */
+export interface Paper {
+  fillStyle: unknown;
+  measureText(text: string): { readonly width: number };
+  strokeText(text: string, x: number, y: number): void;
+  fillText(text: string, x: number, y: number): void;
+}
+
 const GAP = 8;
 
 /** A row of labels that do not overlap. What is shown stays, so that the row does not flicker as time goes on. */
@@ -18,7 +26,7 @@ export class LabelRow {
   #shown = new Set<number>();
 
   /** Draws as many as there is room for, `y` being the middle of the line; with an edge in the context's stroke. */
-  draw(context: CanvasRenderingContext2D, labels: readonly Label[], y: number, width: number): void {
+  draw(context: Paper, labels: readonly Label[], y: number, width: number): void {
     const taken: (readonly [from: number, to: number])[] = [];
     const shown = new Set<number>();
     const rank = ({ key, weight }: Label): number => weight * 2 + (this.#shown.has(key) ? 1 : 0);
@@ -41,7 +49,7 @@ export class LabelRow {
     this.#shown = shown;
   }
 
-  #widthOf(context: CanvasRenderingContext2D, text: string): number {
+  #widthOf(context: Paper, text: string): number {
     let width = this.#widths.get(text);
     if (width === undefined) {
       if (this.#widths.size > 1_000) this.#widths.clear();
