@@ -188,6 +188,12 @@ describe("a session", () => {
     await until("its end", () => server.counts.connections === 0);
   });
 
+  test("what comes with terminate is handled, all of it", async () => {
+    await client.login();
+    const end = await client.send(PING + PING.replace(`"p"`, `"q"`), { type: "terminate" });
+    expect(end).toMatch(/^<body [^>]*type="terminate">.* id="p".* id="q".*<\/body>$/);
+  });
+
   test("keys: each request shows what the one before was made of", async () => {
     const keys = ["seed"];
     for (let index = 0; index < 5; index += 1) keys.push(hash("sha1", keys.at(-1) as string));

@@ -127,6 +127,23 @@ describe("by TCP, out of order", () => {
     stream.destroy();
   });
 
+  test("what was sent before the end of the stream is handled; what comes behind it is not", async () => {
+    const stream = await RawStream.bound(server.tcpPort);
+    const ping = (id: string): string => `<iq id='${id}' type='get'><ping xmlns='urn:xmpp:ping'/></iq>`;
+    stream.send(`${ping("p")}${ping("q")}${ping("r")}</stream:stream>${ping("s")}`);
+    await stream.closed();
+    expect(stream.text).toMatch(/id="p".*id="q".*id="r".*<\/stream:stream>$/s);
+    expect(stream.text).not.toContain(`id="s"`);
+  });
+
+  test("a stream error of the client's is not answered with another", async () => {
+    const stream = await RawStream.bound(server.tcpPort);
+    stream.send("<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>");
+    await stream.closed();
+    expect(stream.text).not.toContain("<stream:error");
+    expect(stream.text.endsWith("</stream:stream>")).toBe(true);
+  });
+
   test("white space between streams and between stanzas is passed over", async () => {
     const stream = await RawStream.open(server.tcpPort);
     await stream.ask(`\n${HEAD}\n`, "</stream:features>");

@@ -12,6 +12,7 @@ export class Inbox {
   readonly #channel: Channel;
   readonly #handle: (node: XmlNode) => Promise<void>;
   readonly #waiting: XmlNode[] = [];
+  #last: (() => void) | null = null;
   #isWorking = false;
   #isClosed = false;
 
@@ -23,6 +24,12 @@ export class Inbox {
 
   push(node: XmlNode): void {
     this.#waiting.push(node);
+    this.work();
+  }
+
+  /** Calls back when all that has come is handled. */
+  last(then: () => void): void {
+    this.#last = then;
     this.work();
   }
 
@@ -47,7 +54,10 @@ export class Inbox {
     this.#isWorking = true;
     while (!this.#isClosed && !this.#channel.isBacklogged) {
       const node = this.#waiting.shift();
-      if (node === undefined) break;
+      if (node === undefined) {
+        this.#last?.();
+        break;
+      }
       // oxlint-disable-next-line no-await-in-loop
       await this.#handle(node);
       this.#regulate();

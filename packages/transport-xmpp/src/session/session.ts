@@ -52,6 +52,8 @@ export class Session implements HeartbeatMember {
   #isOpen = false;
   #isEnded = false;
   #isGone = false;
+  /** Whether the client has ended the stream itself. */
+  #hasClosed = false;
   #hasHeard = true;
   #silentMs = 0;
 
@@ -91,9 +93,10 @@ export class Session implements HeartbeatMember {
 
   /** The client has sent a whole element. */
   received(node: XmlNode): void {
-    if (this.#isEnded) return;
+    if (this.#isEnded || this.#hasClosed) return;
     this.#hasHeard = true;
     if (!this.#isOpen) return this.end("not-authorized");
+    if (node.is("error", NS.stream)) return this.closed();
     if (!this.#allowance.take() && !node.is("a", NS.sm)) {
       this.#shared.meter.refused("xmpp", "rate-limited");
       return this.end("policy-violation");
@@ -106,10 +109,13 @@ export class Session implements HeartbeatMember {
     this.#hasHeard = true;
   }
 
-  /** The client has ended its stream. */
+  /** The client has ended its stream. What it has sent before is still handled (RFC 6120 §4.4, XEP-0124 §13). */
   closed(): void {
-    this.#finish(false);
-    this.#channel.end(null);
+    this.#hasClosed = true;
+    this.#inbox.last(() => {
+      this.#finish(false);
+      this.#channel.end(null);
+    });
   }
 
   /** How much has been sent: what {@link arrived} takes. */
@@ -259,8 +265,8 @@ export class Session implements HeartbeatMember {
   #manage(node: XmlNode, identity: Identity): void | Promise<void> {
     const resource = this.#resource;
     if (this.#channel.isConfirming) return this.#put(failedElement("feature-not-implemented"));
-    if (node.name === "resume") return this.#resume(node, identity);
-    if (resource === null) return this.#put(failedElement("unexpected-request"));
+    if (node.name === "resume" && resource === null) return this.#resume(node, identity);
+    if (resource === null || node.name === "resume") return this.#put(failedElement("unexpected-request"));
     const { management } = resource;
     if (node.name === "enable") {
       if (management.isOn) return this.#put(failedElement("unexpected-request"));
@@ -283,7 +289,7 @@ export class Session implements HeartbeatMember {
     const former = sessions.withResumption(previd);
     const cut = former === null ? cutStreams.find(previd) : (former.resource?.cut() ?? null);
     const isSame = cut !== null && isOf(identity, cut, domain);
-    const isPossible = isSame && h !== null && this.#resource === null;
+    const isPossible = isSame && h !== null;
     const resource = isPossible ? Resource.resumed(this.#carrier(identity), cut, h) : null;
     if (resource === null || cut === null) return this.#put(failedElement("item-not-found"));
     former?.end("conflict");
@@ -301,7 +307,7 @@ export class Session implements HeartbeatMember {
     this.#cancelLogin();
     const resource = this.#resource;
     if (resource === null) return;
-    const cut = mayResume ? resource.cut() : null;
+    const cut = mayResume && !this.#hasClosed ? resource.cut() : null;
     resource.stop();
     if (cut !== null) this.#shared.cutStreams.add(cut, this.#shared.hibernateMs);
     this.#guard?.release();

@@ -144,6 +144,7 @@ export class TcpConnection implements Channel, XmlHandler {
   }
 
   closed(): void {
+    this.#reader.stop();
     this.#session.closed();
   }
 

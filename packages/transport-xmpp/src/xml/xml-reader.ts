@@ -68,6 +68,8 @@ export class XmlReader {
     try {
       text = this.#decoder.decode(chunk, { stream: true });
     } catch {
+      // What is good before that counts, however the bytes were put together on their way.
+      this.write(goodStartOf(chunk));
       this.#fail("bad-format");
       return;
     }
@@ -171,4 +173,11 @@ export class XmlReader {
     this.#isDead = true;
     this.#handler.failed(fault);
   }
+}
+
+/** The text before the first byte that belongs to none. */
+function goodStartOf(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes);
+  const end = text.indexOf("\uFFFD");
+  return end === -1 ? "" : text.slice(0, end);
 }
