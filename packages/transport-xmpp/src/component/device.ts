@@ -32,7 +32,7 @@ export class Device implements ReaderDevice {
   readonly bare: string;
   readonly messageHead: Buffer;
   /** Whether its presence says that it is there, and will say when it is not. */
-  isPresent: boolean;
+  isPresent = false;
   readonly #shared: ComponentShared;
   readonly #onLost: (device: Device, verdict: Verdict) => void;
   readonly #readers = new Map<StoredSubscription, DeviceReader>();
@@ -47,17 +47,11 @@ export class Device implements ReaderDevice {
   #cancelPatience: (() => void) | null = null;
 
   /** @param onLost it has turned out not to be there */
-  constructor(
-    shared: ComponentShared,
-    jid: string,
-    isPresent: boolean,
-    onLost: (device: Device, verdict: Verdict) => void,
-  ) {
+  constructor(shared: ComponentShared, jid: string, onLost: (device: Device, verdict: Verdict) => void) {
     this.#shared = shared;
     this.#onLost = onLost;
     this.jid = jid;
     this.bare = bareOf(jid);
-    this.isPresent = isPresent;
     this.messageHead = Buffer.from(`<message to="${escapeXML(jid)}"`);
     this.#outstanding = new Outstanding(LIMITS, shared.clock, () => this.#ask());
   }

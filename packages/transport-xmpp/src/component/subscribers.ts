@@ -76,9 +76,10 @@ export class Subscribers {
     const user = this.#users.get(bareOf(jid));
     if (user === undefined || !this.#isJoined) return;
     const known = user.devices.get(jid);
-    // One that was taken to be there may have gone and come back in between: what it has not confirmed comes again.
-    if (known?.isPresent === false && isPresent) this.#drop(known);
-    const device = user.devices.get(jid) ?? this.#welcome(user, jid, isPresent);
+    // One that was only taken to be there may have gone and come back: what it has not confirmed comes again.
+    if (known?.isPresent === false && isPresent && known.isOwed) this.#drop(known);
+    const device = user.devices.get(jid) ?? this.#welcome(user, jid);
+    device.isPresent ||= isPresent;
     for (const stored of this.#subscriptionsOf(jid)) {
       // Seen again, wherever its cursor is.
       this.#shared.store.moved(stored);
@@ -86,12 +87,13 @@ export class Subscribers {
     }
   }
 
-  /** A client, or all of a user's, is not there any more. */
+  /**
+   * A client is not there any more. That a bare JID is not says nothing of its clients: Prosody says so of everybody who
+   * has not yet agreed to share presence.
+   */
   left(jid: string): void {
-    const user = this.#users.get(bareOf(jid));
-    for (const device of user?.devices.values() ?? []) {
-      if (device.jid === jid || device.bare === jid) this.#drop(device);
-    }
+    const device = this.#users.get(bareOf(jid))?.devices.get(jid);
+    if (device !== undefined) this.#drop(device);
   }
 
   lost(device: Device, verdict: Verdict): void {
@@ -142,7 +144,7 @@ export class Subscribers {
     const stored = { jid, node: filter.text, cursor: this.#shared.bus.cursor, isLasting: true };
     this.#shared.store.add(stored);
     const user = this.#hold(jid);
-    if (!user.devices.has(sender)) this.#welcome(user, sender, false);
+    if (!user.devices.has(sender)) this.#welcome(user, sender);
     for (const device of user.devices.values()) {
       if (jid === bare || device.jid === jid) device.read(stored, filter, "now");
     }
@@ -192,8 +194,8 @@ export class Subscribers {
       this.#shared.outlet.put(createElement("presence", { type: "unsubscribe", from: this.#shared.service, to: bare }));
   }
 
-  #welcome(user: User, jid: string, isPresent: boolean): Device {
-    const device = new Device(this.#shared, jid, isPresent, (lost, verdict) => this.lost(lost, verdict));
+  #welcome(user: User, jid: string): Device {
+    const device = new Device(this.#shared, jid, (lost, verdict) => this.lost(lost, verdict));
     user.devices.set(jid, device);
     this.#shared.meter.connections("xmpp", 1);
     return device;
