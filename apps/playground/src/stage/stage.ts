@@ -6,7 +6,7 @@ import { HookReceiver } from "./receiver/hook-receiver.ts";
 import { createStageServer } from "./server/stage-server.ts";
 import type { Setup, StageState } from "./stage-protocol.ts";
 import { Taps } from "./tap/taps.ts";
-import { readTruth } from "./truth.ts";
+import { TruthReader } from "./truth.ts";
 
 /** What the stage needs of the gateway. */
 export interface StagedGateway {
@@ -86,8 +86,12 @@ async function open({ port, gateway, hookToken, cook }: StageOptions, opened: Op
   opened.add(() => taps.close());
   const owner = new HookOwner(gateway.url + HOOKS_PATH, hookToken);
   await owner.forgetAll();
-  opened.add(readTruth(gateway.url, (truth) => feed.tell(truth)));
-  gateway.onChange(() => feed.tellState());
+  const truth = new TruthReader(gateway.url, (told) => feed.tell(told));
+  opened.add(() => truth.close());
+  gateway.onChange(() => {
+    feed.tellState();
+    if (gateway.isUp) truth.comeBack();
+  });
 
   function setup(): Setup {
     const hooks = { url: owner.url, token: hookToken };
