@@ -1,35 +1,20 @@
 import type { Bus, Clock, Gap, Logger, Meter, StoredEvent } from "@sluice/core";
 import { interestIn, parseFilter } from "@sluice/core";
-import { attemptOf } from "./attempt.ts";
+import { restore, type LiveHook } from "../hooks/live-hook.ts";
+import type { Payloads } from "../hooks/payload.ts";
+import type { Answer } from "../sending/sender.ts";
+import type { SenderLink } from "../sending/sender-link.ts";
+import type { HookStore } from "../store/hook-store.ts";
+import type { HeldLane } from "../store/store-messages.ts";
 import { deliveryOf } from "./delivery.ts";
 import { HookFigures } from "./hook-figures.ts";
 import { HookFlow, type FlowHost } from "./hook-flow.ts";
 import type { Job } from "./lane.ts";
-import type { HookStore } from "../store/hook-store.ts";
-import { KEPT_ATTEMPTS, keep, restore, type LiveHook } from "../hooks/live-hook.ts";
 import { Origin } from "./origin.ts";
-import { outcomeOf, type Outcome } from "./outcome.ts";
-import type { Payloads } from "../hooks/payload.ts";
+import { Results, SPREAD_MS, type EngineEvents } from "./results.ts";
 import { RetryTimer } from "./retry-timer.ts";
-import { jittered } from "./schedule.ts";
-import type { Answer } from "../sending/sender.ts";
-import type { SenderLink } from "../sending/sender-link.ts";
-import type { HeldLane } from "../store/store-messages.ts";
+import { Slots } from "./slots.ts";
 import { Turns } from "./turns.ts";
-
-/** What the engine tells of hooks, at once and before anything else is sent to them. */
-export interface EngineEvents {
-  /** The target answered 410. */
-  gone(hook: LiveHook): void;
-  /** The breaker has opened. */
-  failing(hook: LiveHook): void;
-  /** No request may be made to the target any more. */
-  forbidden(hook: LiveHook): void;
-  /** A probe, of a hook that is failing or disabled, came to this. */
-  probed(hook: LiveHook, isSuccess: boolean): void;
-  /** What is stored of the hook has changed. */
-  changed(hook: LiveHook): void;
-}
 
 /** Options of {@link Engine}. */
 export interface EngineOptions {
@@ -50,17 +35,7 @@ export interface EngineOptions {
   readonly prefix: string;
 }
 
-/** Of one hook at once. */
-const PER_HOOK = 5;
-/** Part of all slots that retries may take. */
-const RETRY_PART = 0.3;
-/** 429 without a usable `Retry-After`: doubling with each in a row. */
-const THROTTLE_MS = 30_000;
-const THROTTLE_MAX_MS = 30 * 60_000;
-/** After a pause the hooks of an origin don't begin all at once. */
-const SPREAD_MS = 1000;
-
-/** Sends what hooks have to send, sees what comes of it, and what has to be done about it. */
+/** Sends what hooks have to send, each in its turn. */
 export class Engine implements FlowHost {
   readonly bus: Bus;
   readonly clock: Clock;
@@ -68,32 +43,37 @@ export class Engine implements FlowHost {
   readonly figures: HookFigures = new HookFigures();
   readonly #options: EngineOptions;
   readonly #origins = new Map<string, Origin>();
+  readonly #slots: Slots;
   readonly #turns: Turns;
   readonly #timer: RetryTimer;
+  readonly #results: Results;
   readonly #wallOffsetMs: number;
-  #inFlight = 0;
-  #retriesInFlight = 0;
   #isStopped = false;
-  #whenIdle: (() => void) | null = null;
 
   constructor(options: EngineOptions) {
-    const { bus, clock, store, logger } = options;
+    const { bus, clock, store, logger, events, concurrency } = options;
     this.bus = bus;
     this.clock = clock;
     this.store = store;
     this.#options = options;
     this.#wallOffsetMs = clock.now() - clock.monotonic();
+    const nowMs = (): number => this.nowMs();
+    this.#slots = new Slots(concurrency);
     this.#turns = new Turns({
-      nowMs: () => this.nowMs(),
-      mayBegin: () => this.#inFlight < options.concurrency && !this.#isStopped && !store.isFailing,
+      nowMs,
+      mayBegin: () => this.#slots.hasRoom && !this.#isStopped && !store.isFailing,
       begin: (flow, origin) => this.#begin(flow, origin),
     });
-    this.#timer = new RetryTimer({
-      store,
+    this.#timer = new RetryTimer({ store, clock, logger, nowMs, onDue: (lane) => this.#due(lane) });
+    this.#results = new Results({
       clock,
       logger,
-      nowMs: () => this.nowMs(),
-      onDue: (lane) => this.#due(lane),
+      store,
+      events,
+      nowMs,
+      figures: this.figures,
+      scheduleOf: (hook) => this.#scheduleOf(hook),
+      onPauseOver: (origin) => this.#turns.enqueue(origin),
     });
     this.hookOf = () => undefined;
   }
@@ -102,11 +82,11 @@ export class Engine implements FlowHost {
   hookOf: (id: string) => LiveHook | undefined;
 
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#slots.inFlight;
   }
 
   get retriesInFlight(): number {
-    return this.#retriesInFlight;
+    return this.#slots.retriesInFlight;
   }
 
   /** Goes by the monotonic clock, so that no wait grows when the wall clock steps back. */
@@ -164,7 +144,7 @@ export class Engine implements FlowHost {
   }
 
   firstWaitMs(hook: LiveHook): number {
-    return this.#schedule(hook)[0] ?? 0;
+    return this.#scheduleOf(hook)[0] ?? 0;
   }
 
   gapTold(hook: LiveHook, gap: Gap): void {
@@ -192,10 +172,7 @@ export class Engine implements FlowHost {
   async stop(deadline: AbortSignal): Promise<void> {
     this.#isStopped = true;
     this.#timer.stop();
-    if (this.#inFlight === 0) return;
-    const idle = new Promise<void>((resolve) => {
-      this.#whenIdle = resolve;
-    });
+    const idle = this.#slots.idle();
     const abort = (): void => this.#options.sender.abort();
     if (deadline.aborted) abort();
     else deadline.addEventListener("abort", abort, { once: true });
@@ -208,10 +185,14 @@ export class Engine implements FlowHost {
     if (origin === null) return;
     hook.origin = null;
     origin.hooks -= 1;
-    if (origin.hooks === 0 && origin.inFlight === 0) this.#origins.delete(origin.key);
+    this.#dropIfUnused(origin);
   }
 
-  #schedule(hook: LiveHook): readonly number[] {
+  #dropIfUnused({ key, hooks, inFlight }: Origin): void {
+    if (hooks === 0 && inFlight === 0) this.#origins.delete(key);
+  }
+
+  #scheduleOf(hook: LiveHook): readonly number[] {
     return hook.record.scheduleMs ?? this.#options.scheduleMs;
   }
 
@@ -229,47 +210,36 @@ export class Engine implements FlowHost {
   }
 
   #begin(flow: HookFlow, origin: Origin): void {
-    if (flow.hook.record.status !== "active" || flow.hook.flow !== flow || flow.inFlight >= PER_HOOK) return;
-    const mostRetries = Math.max(1, Math.floor(this.#options.concurrency * RETRY_PART));
-    const mayRetry = this.#retriesInFlight < mostRetries && origin.hasRoomForRetry();
-    const job = flow.take(mayRetry);
+    const { hook } = flow;
+    if (hook.record.status !== "active" || hook.flow !== flow || !this.#slots.hasRoomForHook(flow.inFlight)) return;
+    const job = flow.take(this.#slots.hasRoomForRetry(origin));
     if (job === null) {
       if (flow.hasWork) this.#turns.starve(flow);
       return;
     }
     void this.#perform(job, false);
-    if (flow.hasWork && flow.inFlight < PER_HOOK) this.ready(flow);
+    if (flow.hasWork && this.#slots.hasRoomForHook(flow.inFlight)) this.ready(flow);
   }
 
   async #perform(job: Job, isProbe: boolean): Promise<void> {
     const { flow } = job;
-    const { hook } = flow;
-    const { origin } = hook;
-    const isRetry = job.attempts > 0;
-    const { gap } = hook.record;
-    flow.inFlight += 1;
-    this.#inFlight += 1;
-    if (isRetry) this.#retriesInFlight += 1;
-    if (origin !== null) {
-      origin.inFlight += 1;
-      if (isRetry) origin.retriesInFlight += 1;
-    }
+    const { origin, record } = flow.hook;
+    const { gap } = record;
+    this.#slots.take(job, origin);
     const atMs = this.clock.now();
     const startedMs = this.clock.monotonic();
     const answer = await this.#send(job, atMs, gap);
     const durationMs = this.clock.monotonic() - startedMs;
-    flow.inFlight -= 1;
-    this.#inFlight -= 1;
-    if (isRetry) this.#retriesInFlight -= 1;
+    this.#slots.give(job, origin);
+    this.#results.take({ job, answer, time: { atMs, durationMs }, gap, isProbe });
+    if (flow.hasWork && flow.isOpen) this.ready(flow);
+    if (job.attempts > 0) this.#turns.feed();
     if (origin !== null) {
-      origin.inFlight -= 1;
-      if (isRetry) origin.retriesInFlight -= 1;
+      this.#turns.enqueue(origin);
+      this.#dropIfUnused(origin);
     }
-    const outcome = outcomeOf(answer, this.clock.now());
-    this.#count(job, outcome, answer, durationMs);
-    if (outcome.kind !== "shutdown") this.#record(job, outcome, answer, { atMs, durationMs });
-    this.#conclude(job, outcome, answer, { isProbe, gap });
-    this.#afterwards(flow, origin, isRetry);
+    this.#turns.goOn();
+    this.#slots.settled();
   }
 
   #send(job: Job, nowMs: number, gap: Gap | null): Promise<Answer> {
@@ -287,158 +257,6 @@ export class Engine implements FlowHost {
     return this.#options.sender.send(request, record.secrets);
   }
 
-  #conclude(
-    job: Job,
-    outcome: Outcome,
-    answer: Answer,
-    about: { readonly isProbe: boolean; readonly gap: Gap | null },
-  ): void {
-    const { flow, event } = job;
-    const { hook } = flow;
-    const { events } = this.#options;
-    // Since it began the hook may have ended, or gone to another place in the log: then nothing of this matters.
-    if (hook.flow !== flow || hook.record.status === "gone") {
-      if (job.isHeld) this.store.note({ kind: "defer", hook: hook.id, lane: job.lane, dueAtMs: this.nowMs() });
-      return;
-    }
-    switch (outcome.kind) {
-      case "delivered":
-        this.#delivered(job, about);
-        return;
-      case "gone":
-        events.gone(hook);
-        return;
-      case "forbidden":
-        this.figures.blockedTargets += 1;
-        this.#options.logger.warn({ hook: hook.id, reason: reasonOf(answer) }, "a hook's target may not be reached");
-        if (about.isProbe) {
-          // It is disabled already, and what it holds may still be sent one day.
-          flow.hold(job, { attempts: job.attempts, step: job.step, dueAtMs: this.nowMs() });
-          events.probed(hook, false);
-          return;
-        }
-        this.#bury(job, job.attempts + 1, "forbidden");
-        events.forbidden(hook);
-        return;
-      case "shutdown":
-        flow.again(job);
-        return;
-      case "wait":
-        this.#wait(job, outcome.waitMs);
-        if (about.isProbe) events.probed(hook, false);
-        return;
-      case "retry":
-        this.#retry(job, outcome, about.isProbe);
-        return;
-      default:
-        throw new Error(`no such outcome for ${event.id}`);
-    }
-  }
-
-  #delivered(job: Job, { isProbe, gap }: { readonly isProbe: boolean; readonly gap: Gap | null }): void {
-    const { flow } = job;
-    const { hook } = flow;
-    const { events } = this.#options;
-    hook.origin?.succeeded();
-    hook.breaker.succeeded(this.clock.monotonic());
-    hook.throttles = 0;
-    const hasTold = gap !== null && hook.record.gap === gap;
-    hook.record = {
-      ...hook.record,
-      succeededAtMs: this.nowMs(),
-      failures: 0,
-      ...(hasTold ? { gap: null } : {}),
-    };
-    if (hasTold) events.changed(hook);
-    // One success is enough, also of a request that was under way when the breaker opened.
-    if (isProbe || hook.record.status === "failing") events.probed(hook, true);
-    flow.settled(job);
-  }
-
-  #wait(job: Job, askedMs: number | null): void {
-    const { hook } = job.flow;
-    hook.throttles += 1;
-    const waitMs = askedMs ?? Math.min(THROTTLE_MS * 2 ** (hook.throttles - 1), THROTTLE_MAX_MS);
-    const untilMs = this.nowMs() + waitMs;
-    const { origin } = hook;
-    if (origin !== null) {
-      origin.pause(untilMs);
-      this.clock.after(waitMs, () => this.#turns.enqueue(origin));
-    }
-    const dueAtMs = Math.round(untilMs + SPREAD_MS * this.clock.random());
-    job.flow.hold(job, { attempts: job.attempts, step: job.step, dueAtMs });
-  }
-
-  #retry(job: Job, outcome: Extract<Outcome, { kind: "retry" }>, isProbe: boolean): void {
-    const { flow } = job;
-    const { hook } = flow;
-    const { events } = this.#options;
-    const schedule = this.#schedule(hook);
-    const attempts = job.attempts + 1;
-    // What is sent to see whether the target is well does not use up the event's schedule.
-    const step = isProbe && outcome.isFailure ? job.step : job.step + 1;
-    const waitMs = schedule[step];
-    const isExhausted = step >= Math.min(outcome.tries, schedule.length) || waitMs === undefined;
-    if (!isExhausted) {
-      flow.hold(job, { attempts, step, dueAtMs: this.nowMs() + jittered(waitMs, this.clock.random()) });
-    } else if (hook.record.onExhausted === "block") flow.hold(job, { attempts, step, dueAtMs: null });
-    else this.#bury(job, attempts, Number.isFinite(outcome.tries) ? "refused" : "exhausted");
-    const hasOpened = outcome.isFailure && this.#blame(hook, outcome.isOverloaded);
-    if (isProbe) events.probed(hook, false);
-    else if (hasOpened && hook.record.status === "active") events.failing(hook);
-  }
-
-  /** Counts a failure of the target; whether that has opened its breaker. */
-  #blame(hook: LiveHook, isOverloaded: boolean): boolean {
-    if (isOverloaded) hook.origin?.overloaded();
-    hook.record = { ...hook.record, failures: hook.record.failures + 1 };
-    return hook.breaker.failed(this.clock.monotonic());
-  }
-
-  #bury(job: Job, attempts: number, reason: string): void {
-    const { flow, event } = job;
-    this.figures.deadLetters += 1;
-    const letter = { event: keep(event), attempts, reason, atMs: this.nowMs() };
-    this.store.note({ kind: "dead", hook: flow.hook.id, letter });
-    flow.settled(job);
-  }
-
-  #record(
-    job: Job,
-    outcome: Outcome,
-    answer: Answer,
-    when: { readonly atMs: number; readonly durationMs: number },
-  ): void {
-    const { hook } = job.flow;
-    hook.attempts += 1;
-    this.store.note({
-      kind: "attempt",
-      hook: hook.id,
-      slot: hook.attempts % KEPT_ATTEMPTS,
-      number: hook.attempts,
-      attempt: attemptOf(job, outcome, answer, when),
-    });
-  }
-
-  #count(job: Job, outcome: Outcome, answer: Answer, durationMs: number): void {
-    this.figures.attempted(outcome.kind, answer.kind === "failed" ? answer.error : null, durationMs);
-    const { receivedAtMs } = job.event;
-    if (outcome.kind === "delivered" && receivedAtMs > 0) {
-      this.figures.ackSeconds.observe(this.clock.monotonic() - receivedAtMs);
-    }
-  }
-
-  #afterwards(flow: HookFlow, origin: Origin | null, isRetry: boolean): void {
-    if (flow.hasWork && flow.isOpen) this.ready(flow);
-    if (isRetry) this.#turns.feed();
-    if (origin !== null) {
-      this.#turns.enqueue(origin);
-      if (origin.hooks === 0 && origin.inFlight === 0) this.#origins.delete(origin.key);
-    }
-    this.#turns.goOn();
-    if (this.#inFlight === 0 && this.#isStopped) this.#whenIdle?.();
-  }
-
   async #probeJob(flow: HookFlow): Promise<Job | null> {
     const lane = await this.store.oldest(flow.hook.id);
     const kept = lane?.event ?? null;
@@ -453,8 +271,4 @@ export class Engine implements FlowHost {
     const page = await this.bus.read(interest, { cursor: flow.cursor }, 1);
     return page.events[0];
   }
-}
-
-function reasonOf(answer: Answer): string {
-  return answer.kind === "failed" ? answer.reason : "";
 }

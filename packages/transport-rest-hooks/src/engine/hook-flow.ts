@@ -1,20 +1,18 @@
 import {
-  interestIn,
-  matches,
   parseFilter,
   type Bus,
   type Clock,
   type Codec,
   type Gap,
-  type Page,
   type Sink,
   type StoredEvent,
   type Subscription,
 } from "@sluice/core";
+import type { LiveHook } from "../hooks/live-hook.ts";
 import type { HookStore } from "../store/hook-store.ts";
-import { keep, restore, type LiveHook } from "../hooks/live-hook.ts";
-import { isTopic, laneOf, type Held, type Job, type Lane } from "./lane.ts";
 import type { HeldLane } from "../store/store-messages.ts";
+import { HeldLanes, type NextTry } from "./held-lanes.ts";
+import { laneOf, type Job, type Lane } from "./lane.ts";
 
 /** What a flow needs of the engine. */
 export interface FlowHost {
@@ -34,11 +32,6 @@ export interface FlowHost {
 const QUEUE_EVENTS = 128;
 /** Lanes that may be held before nothing new is read. */
 const MAX_HELD = 10_000;
-/** Held events in memory, waiting for a slot. */
-const MAX_HELD_JOBS = 20;
-/** How much later a held event is asked for again that has no place in memory. */
-const CROWDED_MS = 1000;
-const LANE_PAGE_EVENTS = 50;
 /** How soon a flow that the bus gave up reads again. */
 const AGAIN_MS = 1000;
 
@@ -62,9 +55,8 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
   readonly hook: LiveHook;
   readonly #host: FlowHost;
   readonly #lanes = new Map<string, Lane>();
-  readonly #held = new Map<string, Held>();
+  readonly #held: HeldLanes;
   readonly #ready: Lane[] = [];
-  readonly #heldJobs: Job[] = [];
   /** Positions that were read and are not settled, rising. */
   readonly #unsettled = new Set<number>();
   readonly #underWay = new Set<number>();
@@ -86,7 +78,20 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
     this.hook = hook;
     this.#host = host;
     this.#cursor = cursor;
-    for (const { lane, position } of held) this.#held.set(lane, { position, queue: [] });
+    const { bus, clock, store } = host;
+    const own = {
+      hook,
+      bus,
+      clock,
+      store,
+      flow: this,
+      nowMs: () => host.nowMs(),
+      readUpTo: () => this.#readUpTo,
+      ready: () => host.ready(this),
+      freed: (key: string) => this.#freed(key),
+      gap: (gap: Gap) => void this.gap(gap),
+    };
+    this.#held = new HeldLanes(own, held);
   }
 
   get isOpen(): boolean {
@@ -100,7 +105,7 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
 
   /** Its held lanes. */
   get held(): readonly { readonly lane: string; readonly position: number }[] {
-    return Array.from(this.#held, ([lane, { position }]) => ({ lane, position }));
+    return this.#held.places;
   }
 
   get heldLanes(): number {
@@ -113,13 +118,14 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
   }
 
   get hasWork(): boolean {
-    return this.#ready.length > 0 || this.#heldJobs.length > 0;
+    return this.#ready.length > 0 || this.#held.hasJobs;
   }
 
   /** Whether an event was not delivered, as far as is known here: it is behind the cursor, or in a held lane. */
   isUndelivered(event: StoredEvent): boolean {
-    const held = this.#held.get(event.topic) ?? this.#held.get(laneOf(this.hook, event)) ?? this.#held.get("");
-    if (held !== undefined && event.position >= held.position) return true;
+    const keys = [event.topic, laneOf(this.hook, event), ""];
+    const heldFrom = keys.map((key) => this.#held.positionOf(key)).find((position) => position !== undefined);
+    if (heldFrom !== undefined && event.position >= heldFrom) return true;
     const { after } = this.#host.bus.resolve({ cursor: this.#cursor });
     if (event.position <= after) return false;
     return this.#unsettled.has(event.position) || event.position > this.#readUpTo;
@@ -156,8 +162,7 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
       if (!lane.isBusy) this.#lanes.delete(lane.key);
     }
     this.#ready.length = 0;
-    for (const { lane } of this.#heldJobs.splice(0)) this.#letGo(lane);
-    for (const held of this.#held.values()) held.queue.length = 0;
+    this.#held.stop();
   }
 
   write(events: readonly StoredEvent[], upTo: number): boolean {
@@ -190,37 +195,23 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
 
   /** A lane whose time has come. */
   due(lane: HeldLane): void {
-    if (!this.isOpen || this.#heldJobs.length >= MAX_HELD_JOBS) {
-      const dueAtMs = this.#host.nowMs() + CROWDED_MS * (1 + 4 * this.#host.clock.random());
-      this.#host.store.note({ kind: "defer", hook: this.hook.id, lane: lane.lane, dueAtMs: Math.round(dueAtMs) });
-      return;
-    }
-    if (!this.#held.has(lane.lane)) this.#held.set(lane.lane, { position: lane.position, queue: [] });
-    if (lane.event === null) this.#readOn(lane.lane);
-    else {
-      this.#heldJobs.push(this.jobOf(lane, restore(lane.event)));
-      this.#host.ready(this);
-    }
+    this.#held.due(lane, this.isOpen);
   }
 
   /** A held lane's head, for a probe. */
   jobOf(lane: HeldLane, event: StoredEvent): Job {
-    return { flow: this, lane: lane.lane, event, attempts: lane.attempts, step: lane.step, isHeld: true };
+    return this.#held.jobOf(lane, event);
   }
 
   /** Makes an event the head of a held lane, so that it can be a probe. */
   adopt(event: StoredEvent): Job {
-    const lane = laneOf(this.hook, event);
-    const job: Job = { flow: this, lane, event, attempts: 0, step: 0, isHeld: true };
-    this.#held.set(lane, { position: event.position, queue: [] });
-    this.#store(job, { attempts: 0, step: 0, dueAtMs: this.#host.nowMs(), isTaken: true });
-    return job;
+    return this.#held.adopt(laneOf(this.hook, event), event);
   }
 
   /** The job's event is settled: delivered, or given up. */
   settled(job: Job): void {
     this.#underWay.delete(job.event.position);
-    if (job.isHeld) this.#advance(job);
+    if (job.isHeld) this.#held.settled(job);
     else {
       this.#unsettled.delete(job.event.position);
       if (!this.isOpen) this.#settledMeanwhile.add(job.event.position);
@@ -231,12 +222,11 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
   }
 
   /** The job's event waits until it is due. */
-  hold(job: Job, next: { readonly attempts: number; readonly step: number; readonly dueAtMs: number | null }): void {
+  hold(job: Job, next: NextTry): void {
     const { position } = job.event;
     this.#underWay.delete(position);
-    this.#store(job, { ...next, isTaken: false });
+    this.#held.hold(job, next);
     if (!job.isHeld) {
-      this.#held.set(job.lane, { position: this.#positionOf(job.event), queue: [] });
       this.#unsettled.delete(position);
       const lane = this.#lanes.get(job.lane);
       if (lane !== undefined) {
@@ -256,7 +246,7 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
   again(job: Job): void {
     this.#underWay.delete(job.event.position);
     if (job.isHeld) {
-      this.#letGo(job.lane);
+      this.#held.letGo(job.lane);
       return;
     }
     const lane = this.#lanes.get(job.lane);
@@ -271,9 +261,9 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
 
   #read(event: StoredEvent): void {
     const key = laneOf(this.hook, event);
-    const held = this.#held.get(key);
+    const heldFrom = this.#held.positionOf(key);
     // A held lane reads on by itself; and what is under way since before a pause is not sent beside itself.
-    if (held !== undefined && (key !== "" || event.position <= held.position)) return;
+    if (heldFrom !== undefined && (key !== "" || event.position <= heldFrom)) return;
     if (this.#settledMeanwhile.delete(event.position)) return;
     if (this.#underWay.has(event.position)) {
       this.#unsettled.add(event.position);
@@ -316,10 +306,8 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
   }
 
   #takeHeld(mayRetry: boolean): Job | null {
-    const index = mayRetry ? 0 : this.#heldJobs.findIndex(({ attempts }) => attempts === 0);
-    const [job] = index < 0 ? [] : this.#heldJobs.splice(index, 1);
-    if (job === undefined) return null;
-    this.#underWay.add(job.event.position);
+    const job = this.#held.take(mayRetry);
+    if (job !== null) this.#underWay.add(job.event.position);
     return job;
   }
 
@@ -334,58 +322,7 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
     }
   }
 
-  /** The head of a held lane is settled. */
-  #advance(job: Job): void {
-    const held = this.#held.get(job.lane);
-    if (held === undefined) return;
-    held.position = this.#positionOf(job.event);
-    if (isTopic(job.lane)) {
-      // From here the lane has no head: after a restart it reads on from this place.
-      this.#store(job, { attempts: 0, step: 0, dueAtMs: this.#host.nowMs(), isTaken: this.isOpen }, null);
-      this.#readOn(job.lane);
-    } else this.#free(job.lane);
-  }
-
-  /** Sends the next event of a lane without a head, or reads it, or gives the lane back to the flow. */
-  #readOn(key: string): void {
-    const held = this.#held.get(key);
-    if (held === undefined || !this.isOpen) return;
-    const event = held.queue.shift();
-    if (event !== undefined) {
-      this.#heldJobs.push({ flow: this, lane: key, event, attempts: 0, step: 0, isHeld: true });
-      this.#host.ready(this);
-      return;
-    }
-    const { topics, types } = this.hook.record;
-    const isWanted = topics.some((topic) => matches(parseFilter(topic), key));
-    if (!isWanted || held.position >= this.#readUpTo) {
-      this.#free(key);
-      return;
-    }
-    const page = this.#host.bus.page(interestIn([parseFilter(key)], types), held.position, LANE_PAGE_EVENTS);
-    if (page instanceof Promise) {
-      page.then(
-        (read) => this.#readPage(key, held, read),
-        () => this.#letGo(key),
-      );
-    } else this.#readPage(key, held, page);
-  }
-
-  #readPage(key: string, held: Held, page: Page): void {
-    if (this.#held.get(key) !== held || !this.isOpen) {
-      this.#letGo(key);
-      return;
-    }
-    if (page.gapUntil !== null) this.gap(this.#host.bus.gapFrom(held.position, page.gapUntil));
-    held.position = Math.max(held.position, page.gapUntil ?? 0);
-    for (const event of page.events) if (event.position <= this.#readUpTo) held.queue.push(event);
-    if (held.queue.length === 0) held.position = Math.max(held.position, Math.min(page.position, this.#readUpTo));
-    this.#readOn(key);
-  }
-
-  #free(key: string): void {
-    this.#held.delete(key);
-    this.#host.store.note({ kind: "free", hook: this.hook.id, lane: key });
+  #freed(key: string): void {
     const lane = this.#lanes.get(key);
     if (lane !== undefined) {
       this.#makeReady(lane);
@@ -393,41 +330,6 @@ export class HookFlow implements Sink<readonly StoredEvent[]> {
     }
     this.#moveCursor();
     this.#resume();
-  }
-
-  /** Somebody else, or a later life, may have the lane. */
-  #letGo(lane: string): void {
-    this.#host.store.note({ kind: "defer", hook: this.hook.id, lane, dueAtMs: this.#host.nowMs() });
-  }
-
-  #store(
-    { lane, event }: Job,
-    next: {
-      readonly attempts: number;
-      readonly step: number;
-      readonly dueAtMs: number | null;
-      readonly isTaken: boolean;
-    },
-    head: StoredEvent | null = event,
-  ): void {
-    const { isTaken, ...place } = next;
-    this.#host.store.note({
-      kind: "hold",
-      lane: {
-        hook: this.hook.id,
-        lane,
-        position: this.#positionOf(event),
-        event: head === null ? null : keep(head),
-        ...place,
-      },
-      isStopped: this.hook.record.status !== "active",
-      isTaken,
-    });
-  }
-
-  /** A copy that was kept may be of a log that is no more. */
-  #positionOf(event: StoredEvent): number {
-    return event.cursor === this.#host.bus.cursorAt(event.position) ? event.position : 0;
   }
 
   #moveCursor(): void {

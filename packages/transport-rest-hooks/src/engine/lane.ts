@@ -23,13 +23,6 @@ export interface Lane {
   isReady: boolean;
 }
 
-/** A lane whose head failed, or which reads on from the log until it has come up with the rest. */
-export interface Held {
-  position: number;
-  /** Read from the log, behind the head. */
-  readonly queue: StoredEvent[];
-}
-
 /** The key of an event's lane. A topic is never empty and holds no `#`. */
 export function laneOf(hook: LiveHook, event: StoredEvent): string {
   const { ordering } = hook.record;

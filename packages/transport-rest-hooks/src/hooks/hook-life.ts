@@ -1,5 +1,6 @@
 import { newEventId, SluiceError, type Bus, type Clock, type Logger } from "@sluice/core";
-import type { Engine, EngineEvents } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { EngineEvents } from "../engine/results.ts";
 import { askConsent } from "./handshake.ts";
 import type { HookRecord, HookStatus } from "./hook.ts";
 import type { HookStore } from "../store/hook-store.ts";
