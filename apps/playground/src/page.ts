@@ -14,6 +14,7 @@ export function renderPage(addresses: Addresses): string {
         `<tr><th scope="row"><code>${escape(name)}</code></th><td>${escape(toppings.join(", "))}</td>` +
         `<td>${bakingMs / 1000}&nbsp;s</td></tr>`,
     ).join("\n"),
+    page: escape(addresses.page),
     front: escape(addresses.front),
     admin: escape(addresses.admin),
     app: escape(addresses.app),

@@ -104,7 +104,9 @@ describe.skipIf(process.platform === "win32")("the commands that it prints", () 
 
 describe("the shop and its gateway", () => {
   test("show the page, with the same commands", async () => {
-    const page = (await (await fetch(started.front)).text()).replaceAll(/<[^>]*>/g, "");
+    const html = await (await fetch(started.front)).text();
+    expect(html).toContain(`<a class="stage" href="${started.page}">`);
+    const page = html.replaceAll(/<[^>]*>/g, "");
     const titles = [
       "Polling",
       "Long polling",
