@@ -3,16 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { ANONYMOUS, HEAD, RawStream } from "./support/raw-stream.ts";
+import { ask, bound, dataIn, loggedIn, PUBSUB, pubsub, subscribe } from "./support/streams.ts";
 import { until } from "./support/until.ts";
 import { createLog, XmppServer, type XmppServerOptions } from "./support/xmpp-server.ts";
 
-const PUBSUB = "http://jabber.org/protocol/pubsub";
 const SASL = "urn:ietf:params:xml:ns:xmpp-sasl";
 const closing: (() => Promise<void> | void)[] = [];
 
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 });
+
+async function plain(...args: Parameters<typeof bound>): Promise<RawStream> {
+  const stream = await bound(...args);
+  closing.push(() => stream.destroy());
+  return stream;
+}
 
 async function start(options: XmppServerOptions = {}): Promise<XmppServer> {
   const server = await XmppServer.start(options);
@@ -21,50 +27,6 @@ async function start(options: XmppServerOptions = {}): Promise<XmppServer> {
     await server.stop();
   });
   return server;
-}
-
-/** By direct TLS and PLAIN, without a resource. */
-async function loggedIn(server: XmppServer, token: string): Promise<RawStream> {
-  const stream = await RawStream.openDirect(server.directPort);
-  closing.push(() => stream.destroy());
-  await stream.ask(HEAD, "</stream:features>");
-  const secret = Buffer.from(`\0whoever\0${token}`).toString("base64");
-  await stream.ask(`<auth xmlns='${SASL}' mechanism='PLAIN'>${secret}</auth>`, "<success");
-  await stream.ask(HEAD, "</stream:features>");
-  return stream;
-}
-
-async function plain(server: XmppServer, token: string, resource = "desk"): Promise<RawStream> {
-  const stream = await loggedIn(server, token);
-  const bind = `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind>`;
-  await stream.ask(`<iq id='b' type='set'>${bind}</iq>`, "</jid>");
-  return stream;
-}
-
-let iqs = 0;
-
-/** Asks the service and gives the answer. */
-async function ask(stream: RawStream, type: string, content: string, to = "pubsub.localhost"): Promise<string> {
-  iqs += 1;
-  const text = await stream.ask(`<iq id='q${iqs}' type='${type}' to='${to}'>${content}</iq>`, `id="q${iqs}"`);
-  const from = stream.text.length - text.length + text.lastIndexOf("<iq ", text.indexOf(`id="q${iqs}"`));
-  const isWhole = (): boolean => /^<iq [^>]*\/>|<\/iq>/.test(stream.text.slice(from));
-  await until("the whole answer", isWhole);
-  return stream.text.slice(from);
-}
-
-const pubsub = (content: string): string => `<pubsub xmlns='${PUBSUB}'>${content}</pubsub>`;
-
-function subscribe(stream: RawStream, node: string, jid = stream.jid): Promise<string> {
-  return ask(stream, "set", pubsub(`<subscribe node='${node}' jid='${jid}'/>`));
-}
-
-/** The data of the events in what came. */
-function dataIn(text: string): unknown[] {
-  return [...text.matchAll(/<json xmlns="urn:xmpp:json:0">([^<]*)<\/json>/g)].map(([, json = ""]) => {
-    const unescaped = json.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-    return (JSON.parse(unescaped) as { data: unknown }).data;
-  });
 }
 
 describe("login", () => {
