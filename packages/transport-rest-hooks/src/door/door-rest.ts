@@ -7,12 +7,12 @@ import {
   type Clock,
   type Filter,
   type Meter,
-  type Start,
 } from "@sluice/core";
 import { HttpFault, refuseOtherMethods, toFault } from "@sluice/http";
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { eventTypes, samplesOf } from "../hooks/catalogue.ts";
 import type { HookFormat } from "../hooks/hook.ts";
+import { fromOf, pageOf, parameter, secretOf, startOf } from "./hook-query.ts";
 import { invalid, parseHookRequest, parseObject, type HookRequest } from "./hook-request.ts";
 import { attemptView, deadView, hookView } from "./hook-view.ts";
 import type { HookDraft, Hooks } from "../hooks/hooks.ts";
@@ -48,8 +48,6 @@ export interface RestDoorOptions {
 }
 
 const BODY_BYTES = 64 * 1024;
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 100;
 /** Owner of hooks that the operator makes. */
 const OPERATOR = "operator";
 const ACTIONS = ["activate", "pause", "resume", "test", "rotate-secret", "replay", "retry"] as const;
@@ -326,35 +324,4 @@ function textOf(request: FastifyRequest): string {
 
 function idOf(request: FastifyRequest): string {
   return (request.params as { id: string }).id;
-}
-
-function secretOf(request: FastifyRequest, body: Readonly<Record<string, unknown>>): string {
-  const secret = request.headers["x-hook-secret"] ?? body["secret"];
-  if (typeof secret !== "string") throw invalid("secret", "the secret that the target was sent is missing");
-  return secret;
-}
-
-function fromOf(body: Readonly<Record<string, unknown>>): "cursor" | "now" {
-  const from = body["from"] ?? "cursor";
-  if (from !== "cursor" && from !== "now") throw invalid("from", "cursor or now is expected");
-  return from;
-}
-
-function pageOf(request: FastifyRequest): { readonly after: string | null; readonly limit: number } {
-  const { after, limit = String(DEFAULT_LIMIT) } = request.query as Readonly<Record<string, unknown>>;
-  const count = typeof limit === "string" && /^\d{1,4}$/.test(limit) ? Number(limit) : Number.NaN;
-  if (!(count >= 1 && count <= MAX_LIMIT))
-    throw parameter("limit", `a whole number from 1 to ${MAX_LIMIT} is expected`);
-  if (after !== undefined && typeof after !== "string") throw parameter("after", "it may be given once");
-  return { after: after ?? null, limit: count };
-}
-
-function startOf(after: string | null): Start {
-  if (after === null || after === "earliest") return "earliest";
-  parseCursor(after);
-  return { cursor: after };
-}
-
-function parameter(field: string, why: string): SluiceError {
-  return new SluiceError("invalid-parameter", `The parameter can't be used: ${why}.`, { field });
 }

@@ -1,15 +1,13 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { newEventId, parseCursor, SluiceError, StoredEvent, type Bus, type Clock, type Logger } from "@sluice/core";
+import { parseCursor, SluiceError, type Bus, type Clock, type Logger } from "@sluice/core";
 import { HttpFault } from "@sluice/http";
-import { requestOf } from "../engine/delivery.ts";
 import type { Engine } from "../engine/engine.ts";
 import { HookLife } from "./hook-life.ts";
+import { HookRegister, type HookPage } from "./hook-register.ts";
+import { testHook, type TestResult } from "./hook-test.ts";
 import type { HookRecord, HookStatus } from "./hook.ts";
 import type { HookStore } from "../store/hook-store.ts";
 import { LiveHook } from "./live-hook.ts";
-import { jsonPayload } from "./payload.ts";
-import { outcomeOf } from "../engine/outcome.ts";
-import type { Answer } from "../sending/sender.ts";
 import type { SenderLink } from "../sending/sender-link.ts";
 import { newSecret } from "../sending/signer.ts";
 import type { Change, DeadLetter, HeldLane, NumberedAttempt } from "../store/store-messages.ts";
@@ -53,15 +51,6 @@ export interface HooksOptions {
   readonly perOwner: number;
 }
 
-/** What came of a test. */
-export interface TestResult {
-  readonly outcome: string;
-  readonly status: number | null;
-  readonly error: string | null;
-  readonly durationMs: number;
-  readonly response: string | null;
-}
-
 /** How long an older secret signs beside a new one. */
 const OVERLAP_MS = 86_400_000;
 const MAX_SECRETS = 5;
@@ -70,23 +59,16 @@ const MAX_SECRETS = 5;
 export class Hooks {
   readonly life: HookLife;
   readonly #options: HooksOptions;
-  readonly #hooks = new Map<string, LiveHook>();
-  /** Ids of those that are not gone, by owner, target, topics and types. */
-  readonly #byContent = new Map<string, string>();
-  /** How many each owner has that are not gone. */
-  readonly #owned = new Map<string, number>();
+  readonly #register = new HookRegister();
   #engine: Engine | null = null;
 
   constructor(options: HooksOptions) {
     this.#options = options;
     this.life = new HookLife({
       ...options,
-      hooks: () => this.#hooks.values(),
-      onEnd: (record) => {
-        this.#byContent.delete(contentOf(record));
-        this.#count(record.owner, -1);
-      },
-      onForgotten: ({ id }) => this.#hooks.delete(id),
+      hooks: () => this.#register.all(),
+      onEnd: (record) => this.#register.ended(record),
+      onForgotten: ({ id }) => this.#register.forget(id),
     });
   }
 
@@ -94,14 +76,12 @@ export class Hooks {
   async open(engine: Engine): Promise<void> {
     const { store, bus } = this.#options;
     this.#engine = engine;
-    engine.hookOf = (id) => this.#hooks.get(id);
+    engine.hookOf = (id) => this.#register.get(id);
     const { epoch } = parseCursor(bus.cursor);
     for (const { record, cursor, attempts, lanes } of await store.open()) {
       const hook = new LiveHook(record, attempts);
-      this.#hooks.set(record.id, hook);
+      this.#register.add(hook);
       if (record.status === "gone") continue;
-      this.#count(record.owner, 1);
-      this.#byContent.set(contentOf(record), record.id);
       // With another log than before, lanes read on from its beginning, as the hook does.
       const isOfThisLog = cursor !== null && parseCursor(cursor).epoch === epoch;
       engine.place(hook, cursor ?? bus.cursor, isOfThisLog ? lanes : lanes.map(({ lane }) => ({ lane, position: 0 })));
@@ -118,14 +98,12 @@ export class Hooks {
 
   /** By status. */
   counts(): Readonly<Record<HookStatus, number>> {
-    const counts = { pending: 0, active: 0, paused: 0, failing: 0, disabled: 0, gone: 0 };
-    for (const { record } of this.#hooks.values()) counts[record.status] += 1;
-    return counts;
+    return this.#register.counts();
   }
 
   /** Those that are not gone. */
-  *live(): Generator<LiveHook> {
-    for (const hook of this.#hooks.values()) if (hook.record.status !== "gone") yield hook;
+  live(): Iterable<LiveHook> {
+    return this.#register.live();
   }
 
   /**
@@ -143,28 +121,13 @@ export class Hooks {
 
   /** The same, and gone ones too. */
   find(id: string, owner: string | null): LiveHook | null {
-    const hook = this.#hooks.get(id);
+    const hook = this.#register.get(id);
     return hook === undefined || (owner !== null && hook.record.owner !== owner) ? null : hook;
   }
 
   /** A page of an owner's hooks, oldest first, behind the one of that id. */
-  list(
-    owner: string | null,
-    after: string | null,
-    limit: number,
-  ): { readonly hooks: readonly LiveHook[]; readonly next: string | null } {
-    const hooks: LiveHook[] = [];
-    let isBehind = after === null;
-    for (const hook of this.#hooks.values()) {
-      if (!isBehind) {
-        isBehind = hook.id === after;
-        continue;
-      }
-      if (hook.record.status === "gone" || (owner !== null && hook.record.owner !== owner)) continue;
-      if (hooks.length === limit) return { hooks, next: hooks.at(-1)?.id ?? null };
-      hooks.push(hook);
-    }
-    return { hooks, next: null };
+  list(owner: string | null, after: string | null, limit: number): HookPage {
+    return this.#register.page(owner, after, limit);
   }
 
   /**
@@ -174,9 +137,9 @@ export class Hooks {
   async create(draft: HookDraft): Promise<{ readonly hook: LiveHook; readonly isNew: boolean }> {
     const { bus, clock, perOwner } = this.#options;
     await this.#checkTarget(draft.target);
-    const known = this.#hooks.get(this.#byContent.get(contentOf(draft)) ?? "");
+    const known = this.#register.same(draft);
     if (known !== undefined) return { hook: known, isNew: false };
-    if ((this.#owned.get(draft.owner) ?? 0) >= perOwner) {
+    if (this.#register.ownedBy(draft.owner) >= perOwner) {
       throw new SluiceError("rate-limited", `There may be ${perOwner} hooks of one owner.`, { retryAfterSeconds: 60 });
     }
     const { secret, ...rest } = draft;
@@ -196,9 +159,7 @@ export class Hooks {
     };
     const hook = new LiveHook(record, 0);
     const cursor = bus.cursor;
-    this.#hooks.set(record.id, hook);
-    this.#count(record.owner, 1);
-    this.#byContent.set(contentOf(record), record.id);
+    this.#register.add(hook);
     this.#running().place(hook, cursor, []);
     await this.#options.store.commit({ kind: "hook", record, cursor });
     this.life.tell(record, null);
@@ -215,10 +176,9 @@ export class Hooks {
     const isMoved = patch.target !== undefined && patch.target !== before.target;
     if (isMoved) await this.#checkTarget(patch.target);
     const next: HookRecord = { ...hook.record, ...patch };
-    const holder = this.#byContent.get(contentOf(next));
-    if (holder !== undefined && holder !== hook.id) throw conflict("The same hook exists already.", holder);
-    this.#byContent.delete(contentOf(before));
-    this.#byContent.set(contentOf(next), hook.id);
+    const holder = this.#register.same(next);
+    if (holder !== undefined && holder !== hook) throw conflict("The same hook exists already.", holder.id);
+    this.#register.changed(before, hook, next);
     const mustVerify = isMoved && next.verify !== "none" && next.status !== "pending";
     const { flow } = hook;
     const cursor = flow?.cursor ?? this.#options.bus.cursor;
@@ -273,26 +233,11 @@ export class Hooks {
 
   /** Sends a signed event that is in no log. @throws {SluiceError} `conflict` while it is pending, `target-not-allowed` */
   async test(hook: LiveHook): Promise<TestResult> {
-    const { bus, clock, sender } = this.#options;
     this.#notPending(hook);
     await this.#checkTarget(hook.record.target);
-    const topic = hook.record.topics[0]?.replaceAll("*", "test") ?? "test";
-    const event = new StoredEvent({
-      epoch: parseCursor(bus.cursor).epoch,
-      position: bus.head,
-      id: newEventId(clock, topic),
-      topic,
-      type: "hook.test",
-      time: new Date(clock.now()).toISOString(),
-      data: JSON.stringify({ hook: hook.id, test: true }),
-      dataContentType: null,
-    });
-    const startedMs = clock.monotonic();
-    const request = requestOf(hook, event, jsonPayload(event.json), clock.now());
-    const answer = await sender.send(request, hook.record.secrets);
-    const outcome = outcomeOf(answer, clock.now());
-    if (outcome.kind === "gone") this.life.gone(hook);
-    return resultOf(answer, outcome.kind, clock.monotonic() - startedMs);
+    const result = await testHook(hook, this.#options);
+    if (result.outcome === "gone") this.life.gone(hook);
+    return result;
   }
 
   /** Sends again what the log has after a cursor. @throws {SluiceError} `invalid-cursor` */
@@ -342,12 +287,6 @@ export class Hooks {
     return this.#engine;
   }
 
-  #count(owner: string, change: 1 | -1): void {
-    const count = (this.#owned.get(owner) ?? 0) + change;
-    if (count === 0) this.#owned.delete(owner);
-    else this.#owned.set(owner, count);
-  }
-
   #notPending(hook: LiveHook): void {
     if (hook.record.status === "pending")
       throw conflict("The hook is pending: its target has not been verified.", null);
@@ -378,27 +317,7 @@ export function conflict(detail: string, id: string | null): SluiceError {
   return id === null ? new SluiceError("conflict", detail) : new HttpFault("conflict", detail, { members: { id } });
 }
 
-function contentOf({
-  owner,
-  target,
-  topics,
-  types,
-}: Pick<HookRecord, "owner" | "target" | "topics" | "types">): string {
-  return JSON.stringify([owner, target, topics.toSorted(), types.toSorted()]);
-}
-
 function isSame(one: string, other: string): boolean {
   const [left, right] = [Buffer.from(one), Buffer.from(other)];
   return left.length === right.length && timingSafeEqual(left, right);
-}
-
-function resultOf(answer: Answer, outcome: string, durationMs: number): TestResult {
-  const isAnswered = answer.kind === "answered";
-  return {
-    outcome,
-    status: isAnswered ? answer.status : null,
-    error: isAnswered ? null : answer.error,
-    durationMs: Math.round(durationMs),
-    response: isAnswered ? answer.text : null,
-  };
 }
