@@ -1,37 +1,19 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { measureRun } from "../src/measure/measure-run.ts";
-import { FULL, type Scenario } from "../src/plan/scenario.ts";
-import { OtherLoad } from "../src/process/other-load.ts";
+import type { Scenario } from "../src/plan/scenario.ts";
 import type { Run } from "../src/results.ts";
+import { CLIENTS, measured, NO_LOSSES, TOPICS } from "./support/measured.ts";
 import { ScriptedServer, type Script } from "./support/scripted-server.ts";
 
-const CLIENTS = 6;
-const TOPICS = 2;
 const TRANSPORTS = ["polling", "sse", "websocket", "xmpp-tcp", "rest-hooks"] as const;
-
-const scenario: Scenario = {
-  ...FULL,
-  load: { clients: CLIENTS, topics: TOPICS, eventsPerSecond: 100, eventBytes: 80, durationMs: 400 },
-  leadMs: 100,
-  drainMs: 800,
-  patienceMs: 1000,
-  cutMs: 0,
-  hasStorm: false,
-};
 
 async function measure(
   transport: string,
   script: Script,
   changes: Partial<Scenario> = {},
-): Promise<{
-  readonly run: Run;
-  readonly server: ScriptedServer;
-}> {
+): Promise<{ readonly run: Run; readonly server: ScriptedServer }> {
   const server = new ScriptedServer(script);
-  const what = { transport, intervalMs: transport === "polling" ? 50 : null, label: transport };
-  const surroundings = { signal: new AbortController().signal, onStep: () => undefined, otherLoad: new OtherLoad() };
-  return { run: await measureRun(server, what, { ...scenario, ...changes }, surroundings), server };
+  return { run: await measured(server, transport, changes), server };
 }
 
 test.each(TRANSPORTS)(
@@ -54,7 +36,7 @@ test.each(TRANSPORTS)(
 
 test("requests are counted, and those in vain", async () => {
   const { run } = await measure("polling", {});
-  expect(run.losses).toEqual({ lost: 0, doubled: 0, disordered: 0 });
+  expect(run.losses).toEqual(NO_LOSSES);
   // Six clients, every 50 ms, for 400 ms; a poll at the edge is in or out.
   expect(run.requests.total).toBeGreaterThanOrEqual(6 * 7);
   expect(run.requests.total).toBeLessThanOrEqual(6 * 9);
@@ -77,16 +59,16 @@ test.each([
   { resumeShift: -1, losses: { lost: 0, doubled: CLIENTS, disordered: 0 } },
 ])("a client that comes back to $resumeShift places beside its own is found out", async ({ resumeShift, losses }) => {
   const { run } = await measure("sse", { resumeShift }, { cutMs: 200 });
-  expect(run.losses).toEqual({ lost: 0, doubled: 0, disordered: 0 });
+  expect(run.losses).toEqual(NO_LOSSES);
   expect(run.catchUp).toMatchObject({ cutMs: 200, losses });
   expect(run.catchUp?.wholeAfterMs === null).toBe(resumeShift > 0);
 });
 
 test("those who come back to all that they missed are whole", async () => {
   const { run } = await measure("websocket", {}, { cutMs: 200, hasStorm: true });
-  const losses = { lost: 0, doubled: 0, disordered: 0 };
-  expect(run.catchUp).toEqual({ cutMs: 200, wholeAfterMs: expect.any(Number) as number, losses });
-  expect(run.storm).toEqual({ wholeAfterMs: expect.any(Number) as number, losses });
+  const wholeAfterMs = expect.any(Number) as number;
+  expect(run.catchUp).toEqual({ cutMs: 200, wholeAfterMs, losses: NO_LOSSES });
+  expect(run.storm).toEqual({ wholeAfterMs, losses: NO_LOSSES });
 });
 
 test("a server that refuses publications can't be measured", async () => {

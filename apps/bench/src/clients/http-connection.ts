@@ -68,7 +68,11 @@ export class HttpConnection {
 
   #read(chunk: Buffer): void {
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    for (let answer = this.#whole(); answer !== null; answer = this.#whole()) this.#listener.answered(answer);
+    for (let answer = this.#whole(); answer !== null; answer = this.#whole()) {
+      // The next request is not to run into the end of this connection.
+      if (headerOf(answer.head, "connection")?.toLowerCase() === "close") this.cut();
+      this.#listener.answered(answer);
+    }
   }
 
   /** Takes the first answer off what has come, if it is all there. */

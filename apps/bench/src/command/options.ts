@@ -1,5 +1,5 @@
 import { FAN_OUT_MODES, FAN_OUT_SERVERS } from "../fan-out/fan-out.ts";
-import { PEER_NAMES } from "../peers/peer-names.ts";
+import { PEER_NAMES } from "../peers/peers.ts";
 import { TRANSPORTS } from "../plan/scenario.ts";
 
 /** An option as the command's help shows it; in the shape of the gateway's own commands, one of which this is too. */

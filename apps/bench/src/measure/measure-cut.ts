@@ -26,9 +26,10 @@ export async function measureCut(
   await generator.cut();
   if (cutMs > 0) await sleep(cutMs);
   const backMs = nowMs();
-  const comeBackMs = (kind.hasMemory ? patienceMs : FORGETFUL_MS) + (what.intervalMs ?? 0);
+  const hasMemory = kind.hasMemory(what.transport);
+  const comeBackMs = (hasMemory ? patienceMs : FORGETFUL_MS) + (what.intervalMs ?? 0);
   const wholeMs = await generator.reopen(comeBackMs);
   const { published } = await generator.finish();
-  const losses = await generator.drain(published, (kind.hasMemory ? drainMs : FORGETFUL_MS) + (what.intervalMs ?? 0));
+  const losses = await generator.drain(published, (hasMemory ? drainMs : FORGETFUL_MS) + (what.intervalMs ?? 0));
   return { wholeAfterMs: wholeMs === null ? null : Math.max(0, Math.round(wholeMs - backMs)), losses };
 }

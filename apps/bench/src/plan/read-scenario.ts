@@ -1,5 +1,5 @@
 import { STAMP_BYTES } from "../load/stamp.ts";
-import { PEER_NAMES } from "../peers/peer-names.ts";
+import { PEER_NAMES } from "../peers/peers.ts";
 import { parseCount, parseDuration, parseList, parseNames, parseRate, parseSize, QuantityError } from "./quantity.ts";
 import { TRANSPORTS, type Scenario } from "./scenario.ts";
 

@@ -19,7 +19,7 @@ const EVENTS_PATH = "/realtime/events?topic={topic}";
 export const gateway: ServerKind = {
   name: "sluice",
   transports: ["polling", "long-polling", "sse", "websocket", "xmpp-tcp", "bosh", "xmpp-websocket", "rest-hooks"],
-  hasMemory: true,
+  hasMemory: () => true,
   async find() {
     const { version } = JSON.parse(await readFile(PACKAGE, "utf8")) as { readonly version: string };
     return { version };

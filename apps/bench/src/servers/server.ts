@@ -26,7 +26,7 @@ export interface ServerKind {
   /** Transports that it has. */
   readonly transports: readonly string[];
   /** Whether those who come back are given what they missed. */
-  readonly hasMemory: boolean;
+  hasMemory(transport: string): boolean;
   /** Its version, or how to get it where it is not installed. */
   find(): Promise<{ readonly version: string } | { readonly missing: string }>;
   /** Starts it anew, with one transport in use. */

@@ -29,7 +29,6 @@ interface Reader {
 export class ScriptedServer implements ServerKind {
   readonly name = "scripted";
   readonly transports: readonly string[] = ["polling", "sse", "websocket", "xmpp-tcp", "rest-hooks"];
-  readonly hasMemory = true;
   readonly #script: Script;
   readonly #logs = new Map<string, FaultyLog>();
   readonly #readers = new Set<Reader>();
@@ -55,6 +54,10 @@ export class ScriptedServer implements ServerKind {
     const all = [...this.#logs].filter(([topic]) => topic !== "bench/warm").map(([, { counts }]) => counts);
     const sum = (name: keyof FaultyLog["counts"]): number => all.reduce((total, counts) => total + counts[name], 0);
     return { dropped: sum("dropped"), doubled: sum("doubled"), late: sum("late") };
+  }
+
+  hasMemory(): boolean {
+    return true;
   }
 
   async find(): Promise<{ readonly version: string }> {

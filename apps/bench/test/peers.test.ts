@@ -1,0 +1,39 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { runScenario } from "../src/measure/run-scenario.ts";
+import { PEERS } from "../src/peers/peers.ts";
+import { measured, NO_LOSSES, TINY } from "./support/measured.ts";
+import { ScriptedServer } from "./support/scripted-server.ts";
+
+const found = await Promise.all(
+  [...PEERS].map(async ([name, peer]) => ({ name, peer, isInstalled: "version" in (await peer.find()) })),
+);
+
+/** Pushpin takes no more than two dozen publications per second, one after the other. */
+const GENTLE = { load: { ...TINY.load, eventsPerSecond: 20, durationMs: 600 }, drainMs: 3000 };
+
+describe.each(found)("$name", ({ peer, isInstalled }) => {
+  test.runIf(isInstalled).each(peer.transports)("%s: its clients get everything", async (transport) => {
+    const { server, losses, deliveries } = await measured(peer, transport, GENTLE);
+    expect({ server, losses }).toEqual({ server: peer.name, losses: NO_LOSSES });
+    expect(deliveries).toBeGreaterThan(0);
+  });
+});
+
+test("those of npm are installed", () => {
+  const missing = found.filter(({ isInstalled }) => !isInstalled).map(({ name }) => name);
+  expect(["ws", "socket.io", "faye"].filter((name) => missing.includes(name))).toEqual([]);
+});
+
+test("one that is not installed is skipped, and one that can't be measured, each with the reason", async () => {
+  const [absent, refusing] = [new ScriptedServer({}), new ScriptedServer({ refuses: true })];
+  const options = {
+    kinds: [Object.assign(absent, { name: "absent", find: async () => ({ missing: "it is not made yet" }) }), refusing],
+    signal: new AbortController().signal,
+    output: new PassThrough().resume(),
+  };
+  const { runs, skipped, versions } = await runScenario({ ...TINY, transports: ["sse"] }, options);
+  expect(runs).toEqual([]);
+  expect(skipped).toEqual(["absent: it is not made yet", "scripted, sse: a publication was answered 503: no"]);
+  expect(versions).toEqual({ node: process.versions.node, scripted: "1" });
+});

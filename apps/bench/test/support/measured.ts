@@ -1,0 +1,27 @@
+import { measureRun } from "../../src/measure/measure-run.ts";
+import { FULL, type Scenario } from "../../src/plan/scenario.ts";
+import { OtherLoad } from "../../src/process/other-load.ts";
+import type { Losses, Run } from "../../src/results.ts";
+import type { ServerKind } from "../../src/servers/server.ts";
+
+export const CLIENTS = 6;
+export const TOPICS = 2;
+export const NO_LOSSES: Losses = { lost: 0, doubled: 0, disordered: 0 };
+
+/** As small as a scenario can be. */
+export const TINY: Scenario = {
+  ...FULL,
+  load: { clients: CLIENTS, topics: TOPICS, eventsPerSecond: 100, eventBytes: 80, durationMs: 400 },
+  leadMs: 100,
+  drainMs: 800,
+  patienceMs: 1000,
+  cutMs: 0,
+  hasStorm: false,
+};
+
+/** Measures one transport of a server, with {@link TINY} and what differs from it. */
+export function measured(kind: ServerKind, transport: string, changes: Partial<Scenario> = {}): Promise<Run> {
+  const what = { transport, intervalMs: transport === "polling" ? 50 : null, label: transport };
+  const surroundings = { signal: new AbortController().signal, onStep: () => undefined, otherLoad: new OtherLoad() };
+  return measureRun(kind, what, { ...TINY, ...changes }, surroundings);
+}
