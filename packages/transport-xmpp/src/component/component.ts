@@ -10,7 +10,7 @@ import type { ComponentAddress } from "./component-stream.ts";
 import { JidGrants, type JidGrant } from "./jid-grants.ts";
 import type { ComponentShared } from "./shared.ts";
 import { Subscribers } from "./subscribers.ts";
-import { WaitingLine } from "./waiting-line.ts";
+import { WaitingLine } from "../pubsub/waiting-line.ts";
 
 /** Options of {@link xmppComponent}. */
 export interface XmppComponentOptions {
@@ -40,6 +40,8 @@ export interface XmppComponent extends Transport {
   readonly figures: ComponentFigures;
 }
 
+/** So many readers may be replaying at once. */
+const AT_ONCE = 16;
 /** How long a drain waits for what was handed over to be confirmed: what is not comes again. */
 const CONFIRM_MS = 1000;
 /** Between two looks at that. */
@@ -85,7 +87,7 @@ class Running {
 
   constructor(options: XmppComponentOptions, { bus, clock, meter, logger }: TransportContext) {
     const { address, domain, grants, publicFilters, limits, path, linkTo } = options;
-    const line: WaitingLine = new WaitingLine(() => this.#link.hasRoom);
+    const line: WaitingLine = new WaitingLine(AT_ONCE, () => this.#link.hasRoom);
     this.#link = new ComponentLink(
       address,
       domain,

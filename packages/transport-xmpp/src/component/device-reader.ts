@@ -13,7 +13,7 @@ import { itemsOf } from "../pubsub/item-codec.ts";
 import { gapStanza, itemStanza } from "../pubsub/item-stanza.ts";
 import type { StoredSubscription } from "../pubsub/subscription-store.ts";
 import type { ComponentShared } from "./shared.ts";
-import type { Waiting } from "./waiting-line.ts";
+import type { Waiting } from "../pubsub/waiting-line.ts";
 
 /** What a reader needs of the device that it belongs to. */
 export interface ReaderDevice {

@@ -6,7 +6,7 @@ import type { SubscriptionStore } from "../pubsub/subscription-store.ts";
 import type { XmppLimits } from "../session/shared.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 import type { JidGrants } from "./jid-grants.ts";
-import type { WaitingLine } from "./waiting-line.ts";
+import type { WaitingLine } from "../pubsub/waiting-line.ts";
 
 /** The way to the user's server. While the link is down there is no room, and what is sent is lost. */
 export interface Outlet {

@@ -6,7 +6,7 @@ import { StanzaError } from "../xml/stanza.ts";
 import { Device } from "./device.ts";
 import type { ComponentShared } from "./shared.ts";
 import { verdictOf, type Verdict } from "./verdict.ts";
-import type { Waiting } from "./waiting-line.ts";
+import type { Waiting } from "../pubsub/waiting-line.ts";
 
 /** Somebody with subscriptions, by the bare JID. */
 interface User {

@@ -10,10 +10,11 @@ import {
   type Start,
   type Subscription,
 } from "@sluice/core";
-import { itemsOf, type ItemCodecs } from "./item-codec.ts";
+import { itemsOf, type Item, type ItemCodecs } from "./item-codec.ts";
 import { gapStanza } from "./item-stanza.ts";
 import type { Acknowledged, Ledger } from "../session/ledger.ts";
 import type { StoredSubscription, SubscriptionStore } from "./subscription-store.ts";
+import type { Waiting, WaitingLine } from "./waiting-line.ts";
 
 /** What a reader needs of the session that it belongs to. */
 export interface ReaderHost {
@@ -21,35 +22,51 @@ export interface ReaderHost {
   readonly codecs: ItemCodecs;
   readonly store: SubscriptionStore;
   readonly ledger: Ledger;
+  readonly line: WaitingLine;
   readonly service: string;
   /** `<message to="…"`, as far as it is the same for all that the session gets. */
   readonly messageHead: Buffer;
+  /** Whether items are taken now. */
+  readonly hasRoom: boolean;
   /** Sends items that a codec encoded and the ledger knows already. Answers whether more may come at once. */
   deliver(items: Buffer, isLate: boolean): boolean;
   /** The same for a whole stanza. */
   tell(stanza: Buffer): boolean;
+  /** A reader waits until there is room, and reads on from the log then. */
+  leftBehind(): void;
   close(reason: CloseReason): void;
 }
 
-/** One node on one stream: what the bus hands over becomes messages, and the ledger knows how far they went. */
-export class NodeReader implements Sink<Buffer>, Acknowledged {
+/**
+ * One node on one stream: what the bus hands over becomes messages, and the ledger knows how far they went. What there is
+ * no room for is not kept but read again, so that a stream of a hundred nodes holds no more than one of one.
+ *
+ * ```
+ *   in line ── turn() ──► replaying ── head reached ──► live
+ *      ▲                      │ no room                   │
+ *      └──────────────────────┴───────────────────────────┘
+ * ```
+ */
+export class NodeReader implements Sink<Buffer>, Acknowledged, Waiting {
   readonly codec: Codec<Buffer>;
   readonly stored: StoredSubscription;
   readonly filter: Filter;
   readonly #host: ReaderHost;
-  readonly #subscription: Subscription<Buffer>;
+  #subscription: Subscription<Buffer> | null = null;
   /** What this stream has acknowledged: another device of the same user may be further. */
   #cursor: string;
+  /** Up to here everything has been sent, if anything has. */
+  #sentTo: number | null = null;
   #isReplaying = false;
   #isClosed = false;
 
-  constructor(host: ReaderHost, stored: StoredSubscription, filter: Filter, cursor: string = stored.cursor) {
+  /** @param cursor behind which it begins */
+  constructor(host: ReaderHost, stored: StoredSubscription, filter: Filter, cursor: string) {
     this.#host = host;
     this.stored = stored;
     this.filter = filter;
     this.#cursor = cursor;
     this.codec = host.codecs.take(stored.node);
-    this.#subscription = host.bus.subscribe(this);
   }
 
   /** Where the stream would have to be resumed. */
@@ -57,28 +74,38 @@ export class NodeReader implements Sink<Buffer>, Acknowledged {
     return this.#cursor;
   }
 
-  /** Begins behind the subscription's cursor, or with what is new. */
-  start(start: Start): void {
-    this.#isReplaying = start !== "latest";
-    const observer: ReplayObserver = {
-      gap: (gap) => this.gap(gap),
-      live: () => {
-        this.#isReplaying = false;
-        return true;
-      },
-    };
-    this.#subscription.extend([this.filter], [], start, start === "latest" ? {} : { observer });
+  /** Begins with what is new: the cursor is that of now. */
+  startLive(): void {
+    this.#subscribe("latest");
+  }
+
+  /** Begins behind the cursor, when its turn comes. */
+  start(): void {
+    this.#host.line.add(this);
+  }
+
+  turn(): void {
+    if (this.#isClosed) return this.#host.line.done(this);
+    const { bus } = this.#host;
+    return this.#subscribe({ cursor: this.#sentTo === null ? this.#cursor : bus.cursorAt(this.#sentTo) });
   }
 
   write(items: Buffer): boolean {
-    for (const { position } of itemsOf(items)) this.#host.ledger.addItem(this, position);
-    return this.#host.deliver(items, this.#isReplaying);
+    const { hasRoom, ledger } = this.#host;
+    if (!hasRoom) return this.#leave();
+    const parts = itemsOf(items);
+    for (const { position } of parts) ledger.addItem(this, position);
+    this.#sentTo = (parts.at(-1) as Item).position;
+    return this.#host.deliver(items, this.#isReplaying) || this.#leave();
   }
 
   gap(gap: Gap): boolean {
-    const { ledger, messageHead, service } = this.#host;
-    ledger.addItem(this, parseCursor(gap.resumedAt).position);
-    return this.#host.tell(gapStanza(messageHead, service, this.stored.node, gap));
+    const { hasRoom, ledger, messageHead, service } = this.#host;
+    if (!hasRoom) return this.#leave();
+    const { position } = parseCursor(gap.resumedAt);
+    ledger.addItem(this, position);
+    this.#sentTo = position;
+    return this.#host.tell(gapStanza(messageHead, service, this.stored.node, gap)) || this.#leave();
   }
 
   acknowledged(position: number): void {
@@ -87,17 +114,36 @@ export class NodeReader implements Sink<Buffer>, Acknowledged {
     store.reached(this.stored, this.#cursor);
   }
 
-  /** There is room again. */
-  resume(): void {
-    this.#subscription.resume();
-  }
-
   /** Ends; by the bus, with a reason that is the whole stream's. Idempotent. */
   close(reason?: CloseReason): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#subscription.close();
+    this.#subscription?.close();
+    this.#host.line.done(this);
     this.#host.codecs.giveBack(this.stored.node);
     if (reason !== undefined) this.#host.close(reason);
+  }
+
+  #subscribe(start: Start): void {
+    const subscription = this.#host.bus.subscribe(this);
+    this.#subscription = subscription;
+    this.#isReplaying = start !== "latest";
+    const observer: ReplayObserver = {
+      gap: (gap) => this.gap(gap),
+      live: () => {
+        this.#isReplaying = false;
+        this.#host.line.done(this);
+        return true;
+      },
+    };
+    subscription.extend([this.filter], [], start, start === "latest" ? {} : { observer });
+  }
+
+  #leave(): false {
+    this.#subscription?.close();
+    if (this.#isClosed) return false;
+    this.#host.leftBehind();
+    this.#host.line.add(this);
+    return false;
   }
 }

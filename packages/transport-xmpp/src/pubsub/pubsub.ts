@@ -7,6 +7,7 @@ import {
   type Clock,
   type Filter,
   type Principal,
+  type Start,
   type StoredEvent,
 } from "@sluice/core";
 import { createElement, type Element } from "ltx";
@@ -135,9 +136,10 @@ export class PubSubService {
     const set = query.child("set", NS.rsm);
     const after = set?.child("after")?.text;
     const limit = countOf(action.attribute("max_items") ?? set?.child("max")?.text);
-    const start = after === undefined || after === "" ? { last: limit } : { cursor: after };
+    const isForward = after !== undefined && after !== "";
+    const start = isForward ? startAfter(after) : { last: limit };
     const { events, gap } = await this.#options.bus.read(interestIn([filter], []), start, limit);
-    const fitting = "last" in start ? fit(events.toReversed()).toReversed() : fit(events);
+    const fitting = isForward ? fit(events) : fit(events.toReversed()).toReversed();
     const parts = [createElement("items", { node: filter.text }, ...fitting.map(itemOf))];
     if (gap !== null) {
       const told = { after: gap.after, "resumed-at": gap.resumedAt, reason: gap.reason };
@@ -207,6 +209,11 @@ function countOf(text: string | undefined): number {
   if (text === undefined) return ITEMS;
   if (!/^\d{1,6}$/.test(text)) throw new StanzaError("modify", "bad-request");
   return Math.min(Number(text), MAX_ITEMS);
+}
+
+/** Behind a cursor, or with the oldest. */
+function startAfter(after: string): Start {
+  return after === "earliest" ? after : { cursor: after };
 }
 
 /** As many as one stanza holds, one at least. */

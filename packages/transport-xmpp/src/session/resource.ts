@@ -10,6 +10,7 @@ import type { Identity } from "../login/login.ts";
 import type { ReaderHost } from "../pubsub/node-reader.ts";
 import type { Shared } from "./shared.ts";
 import { numberOf, requestElement, StreamManagement } from "./stream-management.ts";
+import { WaitingLine } from "../pubsub/waiting-line.ts";
 import { Subscriber, type ResourceName } from "./subscriber.ts";
 import { isSameJid } from "../xml/jid.ts";
 import { NS } from "../xml/namespaces.ts";
@@ -38,9 +39,13 @@ export class Resource implements ReaderHost {
   readonly management: StreamManagement;
   readonly subscriber: Subscriber;
   readonly messageHead: Buffer;
+  /** One after the other, so that a client that reads slowly has one page of the log in the making and not one per node. */
+  readonly line: WaitingLine = new WaitingLine(1, () => this.hasRoom);
   readonly #carrier: Carrier;
   readonly #inquiry: Inquiry;
   #isClosed = false;
+  /** The channel has said so, and not yet that it has drained. */
+  #isFull = false;
 
   constructor(carrier: Carrier, name: ResourceName, sent: number = 0) {
     this.#carrier = carrier;
@@ -82,6 +87,14 @@ export class Resource implements ReaderHost {
     return this.#carrier.shared.service;
   }
 
+  get hasRoom(): boolean {
+    return !this.#isFull && !this.#carrier.channel.isBacklogged;
+  }
+
+  leftBehind(): void {
+    this.#carrier.shared.meter.leftBehind("xmpp");
+  }
+
   deliver(items: Buffer, isLate: boolean): boolean {
     return this.#push(framedItems(this.#carrier.channel.framing, this.messageHead, items, isLate));
   }
@@ -108,6 +121,12 @@ export class Resource implements ReaderHost {
   /** Sends a stanza. It is kept until the client has it. */
   send(stanza: Element): void {
     this.#sendText(stanza.toString());
+  }
+
+  /** There is room again. */
+  drained(): void {
+    this.#isFull = false;
+    this.line.move();
   }
 
   /** Stream management begins, and counts anew. */
@@ -175,7 +194,9 @@ export class Resource implements ReaderHost {
     if (this.#isClosed) return false;
     const { channel } = this.#carrier;
     const isAsking = !channel.isConfirming && this.#inquiry.isPressing;
-    return channel.write(isAsking ? Buffer.concat([stanzas, this.#question()]) : stanzas);
+    const isReady = channel.write(isAsking ? Buffer.concat([stanzas, this.#question()]) : stanzas);
+    this.#isFull ||= !isReady;
+    return isReady;
   }
 
   async #iq(iq: XmlNode): Promise<void> {
@@ -189,7 +210,7 @@ export class Resource implements ReaderHost {
     } catch (error) {
       const told = toStanzaError(error);
       if (told === null) throw error;
-      this.#carrier.shared.meter.refused("xmpp", told.condition);
+      this.#carrier.shared.meter.refused("xmpp", told.detail ?? told.condition);
       this.send(errorOf(iq, told, jid));
     }
     return undefined;

@@ -132,7 +132,7 @@ export class Session implements HeartbeatMember {
   drained(): void {
     if (this.#isEnded) return;
     this.#inbox.work();
-    this.#resource?.subscriber.drained(() => this.#channel.isBacklogged);
+    this.#resource?.drained();
   }
 
   /** The connection is gone. */

@@ -71,7 +71,7 @@ export class Subscriber implements PubSubClient {
   subscribe(jid: string, filter: Filter): void {
     const { store, bus, limits } = this.#shared;
     const known = store.find(jid, filter.text);
-    if (known !== undefined) return this.#read(known, filter);
+    if (known !== undefined) return this.#reader(known, filter, known.cursor)?.start();
     if (this.subscriptions.length >= limits().subscriptions) {
       throw new StanzaError("wait", "policy-violation", "too-many-subscriptions");
     }
@@ -80,7 +80,7 @@ export class Subscriber implements PubSubClient {
     const stored = { jid, node: filter.text, cursor: bus.cursor, isLasting };
     store.add(stored);
     for (const one of jid === bare ? this.#siblings : [this]) {
-      if (one === this || one.isAvailable) one.#read(stored, filter, "latest");
+      if (one === this || one.isAvailable) one.#reader(stored, filter, stored.cursor)?.startLive();
     }
   }
 
@@ -122,15 +122,7 @@ export class Subscriber implements PubSubClient {
       store.reached(stored, cursor);
       const filter = parseFilter(node);
       // oxlint-disable-next-line no-await-in-loop
-      if (await this.#mayRead(filter)) this.#read(stored, filter, { cursor });
-    }
-  }
-
-  /** There is room again. Those for whom there is none now are told the next time. */
-  drained(isFull: () => boolean): void {
-    for (const reader of this.#readers.values()) {
-      if (isFull()) return;
-      reader.resume();
+      if (await this.#mayRead(filter)) this.#reader(stored, filter, cursor)?.start();
     }
   }
 
@@ -152,7 +144,7 @@ export class Subscriber implements PubSubClient {
       // Seen again, wherever its cursor is.
       this.#shared.store.moved(stored);
       // oxlint-disable-next-line no-await-in-loop
-      if (await this.#mayRead(filter)) this.#read(stored, filter);
+      if (await this.#mayRead(filter)) this.#reader(stored, filter, stored.cursor)?.start();
     }
   }
 
@@ -167,12 +159,13 @@ export class Subscriber implements PubSubClient {
     }
   }
 
-  #read(stored: StoredSubscription, filter: Filter, from: "latest" | { readonly cursor: string } = stored): void {
+  /** A new reader of a subscription; `null` if it has one. */
+  #reader(stored: StoredSubscription, filter: Filter, cursor: string): NodeReader | null {
     const key = keyOf(stored);
-    if (this.#isClosed || this.#readers.has(key)) return;
-    const reader = new NodeReader(this.#host, stored, filter, from === "latest" ? stored.cursor : from.cursor);
+    if (this.#isClosed || this.#readers.has(key)) return null;
+    const reader = new NodeReader(this.#host, stored, filter, cursor);
     this.#readers.set(key, reader);
-    reader.start(from === "latest" ? from : { cursor: from.cursor });
+    return reader;
   }
 
   #drop(key: string): void {

@@ -4,18 +4,20 @@ export interface Waiting {
   turn(): void;
 }
 
-/** So many may be at it at once: each reads a page of the log and sends it. */
-const MAX_SERVED = 16;
-
-/** All who wait for room on one link, in the order in which they came: ten thousand that were told at once would not fit. */
+/** All who wait for room on one stream, in the order in which they came: ten thousand that were told at once would not fit. */
 export class WaitingLine {
+  readonly #atOnce: number;
   readonly #isOpen: () => boolean;
   readonly #waiting = new Set<Waiting>();
   readonly #served = new Set<Waiting>();
   #isMoving = false;
 
-  /** @param isOpen whether there is room; {@link move} is to be called when there is again */
-  constructor(isOpen: () => boolean) {
+  /**
+   * @param atOnce so many may be at it at once: each reads a page of the log and sends it
+   * @param isOpen whether there is room; {@link move} is to be called when there is again
+   */
+  constructor(atOnce: number, isOpen: () => boolean) {
+    this.#atOnce = atOnce;
     this.#isOpen = isOpen;
   }
 
@@ -37,7 +39,7 @@ export class WaitingLine {
     // A turn that ends at once comes back to here: a loop, so that the stack stays flat.
     if (this.#isMoving) return;
     this.#isMoving = true;
-    while (this.#served.size < MAX_SERVED && this.#isOpen()) {
+    while (this.#served.size < this.#atOnce && this.#isOpen()) {
       const [first] = this.#waiting;
       if (first === undefined) break;
       this.#waiting.delete(first);
