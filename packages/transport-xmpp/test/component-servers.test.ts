@@ -240,6 +240,24 @@ describe.each(HOSTS)("a component of %s", { timeout: TIMEOUT_MS }, (_name, need,
     expect(firsts(dave.data)).toEqual([1, 2, 3]);
   });
 
+  test.skipIf(isMissing)("a user's odd XML, as the server relays it, does not cut the link for all", async () => {
+    const rig = await joined();
+    const judy = await connected("judy");
+    const deep = range(0, 2000).reduce((inner) => xml("a", {}, inner), xml("a"));
+    const wide = xml("a", {}, ...range(0, 20_000).map(() => xml("b")));
+    for (const odd of [
+      xml("xml:a", { "xml:b": "c" }),
+      xml("a", { "xml:b": "c", "xmlns:q": "urn:q", "q:from": "d" }),
+      deep,
+      wide,
+    ]) {
+      await judy.xmpp.send(xml("message", { type: "chat", id: "odd", to: "pubsub.example.org" }, odd));
+    }
+    await judy.subscribe("public/j");
+    expect(judy.stanzas.filter(({ attrs }) => attrs["id"] === "odd" && attrs["type"] === "error")).toHaveLength(4);
+    expect(rig.figures.streams).toEqual({ joined: 1, unreachable: 0, refused: 0, broken: 0 });
+  });
+
   test.skipIf(isMissing)("the gateway's restart: a client that stays gets all, and does nothing for it", async () => {
     const folder = await mkdtemp(join(tmpdir(), "sluice-component-"));
     closing.push(() => rm(folder, { recursive: true }));

@@ -8,6 +8,7 @@ import { until } from "./support/until.ts";
 import { createLog } from "./support/xmpp-server.ts";
 
 const PUBSUB = "http://jabber.org/protocol/pubsub";
+const XML = "http://www.w3.org/XML/1998/namespace";
 const PHONE = "ann@example.org/phone";
 const closing: (() => Promise<void> | void)[] = [];
 
@@ -423,6 +424,8 @@ describe("the link", () => {
       `<presence from='${PHONE}' type='constructor' ${to}/>`,
       `<message from='${PHONE}' type='error' ${to}><error><constructor xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
       `<what from='${PHONE}'/>`,
+      // What servers make of <xml:a xml:b='c'/>.
+      `<message from='${PHONE}' ${to}><a xmlns='${XML}' xmlns:ns1='${XML}' ns1:b='c'/></message>`,
       `<presence from='${PHONE}' ${to}>${"<a>".repeat(2000)}${"</a>".repeat(2000)}</presence>`,
     ]) {
       server.send(odd);

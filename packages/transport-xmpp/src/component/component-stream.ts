@@ -40,7 +40,7 @@ const CLOSE_MS = 1000;
  * Stanzas of anybody come by this one stream, and what is over its limits ends it for all: so these are above what servers
  * take from their clients and from each other (256 and 512 KiB, by default), and take what servers make of odd names.
  */
-const LIMITS: XmlLimits = { characters: 4 * 1024 * 1024, depth: 100_000, mayBindXml: true };
+const LIMITS: XmlLimits = { characters: 4 * 1024 * 1024, depth: 100_000, canRebindXml: true };
 
 /**
  * One connection as an external component (XEP-0114).

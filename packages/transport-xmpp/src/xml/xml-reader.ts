@@ -16,13 +16,21 @@ export interface XmlHandler {
   failed(fault: XmlFault): void;
 }
 
-/** Bounds of one element. */
+/** Bounds of one element, and what is let pass. */
 export interface XmlLimits {
   /** Characters, markup and all: never more than its bytes. */
   readonly characters: number;
   /** Elements in one another, the stream's root counted. Default: 50. */
   readonly depth?: number;
+  /**
+   * Whether the namespace of `xml:` may be bound anew: servers do so when they relay a client's `<xml:a/>`, which then
+   * is nobody's fault at this end. Default: it is not well-formed.
+   */
+  readonly canRebindXml?: boolean;
 }
+
+/** What the parser calls it when that namespace is bound to another prefix, or to none. */
+const OF_XML_NAMESPACE = /XML\/1998\/namespace\.$|the xml namespace to another prefix/;
 
 const MAX_DEPTH = 50;
 
@@ -115,6 +123,7 @@ export class XmlReader {
     };
     // A DTD within the stream is found to be misplaced before it is told of.
     parser.on("error", ({ message }) => {
+      if (this.#limits().canRebindXml === true && OF_XML_NAMESPACE.test(message)) return;
       throw new XmlError(message.includes("doctype") ? "restricted-xml" : "not-well-formed");
     });
     parser.on("doctype", refuse("restricted-xml"));

@@ -7,7 +7,18 @@ import { join } from "node:path";
 import { NEEDS } from "../../../../test/support/needs.ts";
 
 /** The users of such a server; each one's name is the password too. */
-export const USERS: readonly string[] = ["ann", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan"];
+export const USERS: readonly string[] = [
+  "ann",
+  "bob",
+  "carol",
+  "dave",
+  "erin",
+  "frank",
+  "grace",
+  "heidi",
+  "ivan",
+  "judy",
+];
 export const SECRET = "a shared secret";
 /** Seconds for which a client that was cut off can resume its stream. */
 const HIBERNATION_S = 4;
