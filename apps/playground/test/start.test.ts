@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { OrderView } from "../src/shop/order.ts";
+import type { Setup } from "../src/stage/stage-protocol.ts";
 import { connectionsOf, eventsOf } from "./parlour.ts";
+import { LivePage } from "./stage/live-page.ts";
 import { FREE_PORTS, Started } from "./started.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -184,18 +186,28 @@ describe("starting", () => {
 
 describe("stopping", () => {
   test.skipIf(process.platform === "win32").each(["SIGINT", "SIGTERM"] as const)(
-    "by %s ends everything with 0, also with readers connected",
+    "by %s ends everything with 0, also with readers and pages connected, and lines that are slow",
     async (signal) => {
       const data = await mkdtemp(join(tmpdir(), "sluice-playground-"));
       const other = await Started.open(data);
-      const { admin, app, front } = other;
-      const reader = await fetch(`${front}/orders`, { headers: { accept: "text/event-stream" } });
+      const { admin, app, front, page } = other;
+      const watching = await LivePage.open(page);
+      const { lanes } = (await (await fetch(`${page}/stage/setup`)).json()) as Setup;
+      const stream = { headers: { accept: "text/event-stream" } };
+      const reader = await fetch(`${front}/orders`, stream);
+      const onLane = expect((await fetch(`${lanes.sse}/orders`, stream)).text()).rejects.toThrow("terminated");
+      const slow = JSON.stringify({ do: "slow", latencyMs: 60_000, bytesPerSecond: 10 });
+      const headers = { "content-type": "application/json", origin: page };
+      await fetch(`${page}/stage/lanes/sse`, { method: "POST", headers, body: slow });
       await order(front, "margherita");
+      await watching.until("truth");
+      const end = once(watching.socket, "close");
       other.signal(signal);
       expect(await other.exitCode()).toBe(0);
       expect(other.stderr).toBe("");
       expect(await reader.text()).toContain('"type":"created"');
-      for (const url of [admin, app, front]) await expect(fetch(url)).rejects.toThrow("fetch failed");
+      await Promise.all([onLane, end]);
+      for (const url of [page, lanes.sse, admin, app, front]) await expect(fetch(url)).rejects.toThrow("fetch failed");
       await rm(data, { recursive: true, force: true });
     },
   );

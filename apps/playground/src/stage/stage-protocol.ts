@@ -101,7 +101,7 @@ export type Trouble =
   /** Each byte is late by `latencyMs`, and no more than so many pass in a second. */
   | { readonly kind: "slow"; readonly latencyMs: number; readonly bytesPerSecond: number };
 
-/** How the receiver of hooks answers. */
+/** How the receiver of hooks answers: 204, 500, never, 410. */
 export type ReceiverMood = "ok" | "fail" | "hang" | "gone";
 
 /** The state of the stage: at the beginning, and whenever some of it has changed. */

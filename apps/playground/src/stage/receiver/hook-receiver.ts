@@ -11,7 +11,7 @@ export interface HookReceiverOptions {
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_SECRETS = 100;
-const STATUSES = { ok: 200, fail: 503, gone: 410 } as const;
+const STATUSES = { ok: 204, fail: 500, gone: 410 } as const;
 const UNSIGNED = 401;
 
 /**
@@ -76,11 +76,13 @@ export class HookReceiver {
   }
 
   #agree(path: string, secret: string, reply: FastifyReply): FastifyReply {
+    const webhook = webhookOf(secret);
+    if (webhook === null) return reply.code(400).send();
     this.#secrets.delete(path);
-    this.#secrets.set(path, new Webhook(secret));
+    this.#secrets.set(path, webhook);
     const [oldest] = this.#secrets.keys();
     if (this.#secrets.size > MAX_SECRETS && oldest !== undefined) this.#secrets.delete(oldest);
-    return reply.code(200).header("x-hook-secret", secret).send();
+    return reply.code(204).header("x-hook-secret", secret).send();
   }
 
   #isSigned({ url, body, headers }: FastifyRequest): boolean {
@@ -90,5 +92,13 @@ export class HookReceiver {
     } catch {
       return false;
     }
+  }
+}
+
+function webhookOf(secret: string): Webhook | null {
+  try {
+    return new Webhook(secret);
+  } catch {
+    return null;
   }
 }

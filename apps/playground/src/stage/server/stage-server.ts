@@ -36,7 +36,11 @@ export async function createStageServer(controls: StageControls): Promise<Fastif
   await server.register(websocket, { options: { maxPayload: FRAME_LIMIT_BYTES } });
 
   server.addHook("onRequest", (request, reply, done) => {
-    reply.header("cache-control", "no-cache").header("x-content-type-options", "nosniff");
+    reply.headers({
+      "cache-control": "no-cache",
+      "x-content-type-options": "nosniff",
+      "cross-origin-resource-policy": "same-origin",
+    });
     const mayEnter = request.method === "POST" || request.ws ? isOwnPage(request) : isOwnHost(request);
     if (mayEnter) done();
     else void refuse(reply, 403, "This is for the page that is served here.");

@@ -1,4 +1,3 @@
-import type { Content } from "./http-body.ts";
 import { isOfType, type HttpHead } from "./http-head.ts";
 
 /** The label of a `<body/>` without anything in it. */
@@ -10,8 +9,8 @@ export function isBosh(head: HttpHead): boolean {
 }
 
 /** What is in a `<body/>`: the name of its first element, or else what it does to the session. */
-export function boshLabel(content: Content): string {
-  const [, attributes, first] = /^\s*<body\b([^>]*)>\s*(?:<([\w:-]+))?/.exec(content.bytes.toString()) ?? [];
+export function boshLabel(content: Buffer): string {
+  const [, attributes, first] = /^\s*<body\b([^>]*)>\s*(?:<([\w:-]+))?/.exec(content.toString()) ?? [];
   if (attributes === undefined) return "no body";
   if (/\stype=["']terminate["']/.test(attributes)) return "terminate";
   if (first !== undefined) return first;
@@ -20,6 +19,6 @@ export function boshLabel(content: Content): string {
 }
 
 /** How many events are in it: an item of a message each (XEP-0060 §7.1.2.1). */
-export function countItems(content: Content): number {
-  return content.bytes.toString().match(/<item[\s>]/g)?.length ?? 0;
+export function countItems(content: Buffer): number {
+  return content.toString().match(/<item[\s>]/g)?.length ?? 0;
 }

@@ -9,15 +9,10 @@ export type Framing =
   /** As long as the connection. */
   | { readonly kind: "rest" };
 
-/** A body that was read: its beginning, and whether that is all. */
-export interface Content {
-  readonly bytes: Buffer;
-  readonly isWhole: boolean;
-}
-
 const MAX_LINE_BYTES = 16 * 1024;
 /** The most that is kept of a body to look for events in it. */
 const MAX_CONTENT_BYTES = 1024 * 1024;
+const SLICE_BYTES = 64 * 1024;
 const NONE: Framing = { kind: "none" };
 
 /** @throws {Unreadable} */
@@ -97,17 +92,15 @@ export class Body implements ByteSource {
   }
 }
 
-/** Reads a body to its end, and shows it. */
-export function* readContent(reader: ByteReader, framing: Framing): Reading<Content> {
+/** Reads a body to its end, and shows it. What is answered is its beginning, if it is a large one. */
+export function* readContent(reader: ByteReader, framing: Framing): Reading<Buffer> {
   const body = new Body(reader, framing);
-  const slices: Buffer[] = [];
+  const kept: Buffer[] = [];
   let length = 0;
-  let isWhole = true;
-  for (let slice = yield* body.slice(MAX_CONTENT_BYTES); slice !== null; slice = yield* body.slice(MAX_CONTENT_BYTES)) {
+  for (let slice = yield* body.slice(SLICE_BYTES); slice !== null; slice = yield* body.slice(SLICE_BYTES)) {
     reader.piece.show(slice);
-    if (length + slice.length <= MAX_CONTENT_BYTES) slices.push(slice);
-    else isWhole = false;
     length += slice.length;
+    if (length <= MAX_CONTENT_BYTES) kept.push(slice);
   }
-  return { bytes: Buffer.concat(slices), isWhole };
+  return Buffer.concat(kept);
 }

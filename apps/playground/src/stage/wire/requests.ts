@@ -1,7 +1,7 @@
 import { Unreadable, type ByteReader, type Reading } from "./byte-reader.ts";
 import { boshLabel, isBosh } from "./bosh.ts";
 import { eventIn, eventLabel, parseJson } from "./event-text.ts";
-import { readContent, requestFraming, type Content } from "./http-body.ts";
+import { readContent, requestFraming } from "./http-body.ts";
 import { readHead, type HttpHead } from "./http-head.ts";
 import type { Exchange, Sight, Talk, Tell } from "./talk.ts";
 import { readMessages } from "./websocket-messages.ts";
@@ -34,7 +34,7 @@ function exchangeOf({ startLine }: HttpHead): Exchange {
   return { method, path: target.split("?")[0] as string, number: null };
 }
 
-function sightOf({ method, path }: Exchange, head: HttpHead, content: Content): Sight {
+function sightOf({ method, path }: Exchange, head: HttpHead, content: Buffer): Sight {
   if (head.fields.has("webhook-id")) return delivery(head, content);
   if (head.fields.has("x-hook-secret")) return { what: "request", label: `${method}, handshake` };
   const about = isBosh(head) ? `, ${boshLabel(content)}` : "";
@@ -42,8 +42,8 @@ function sightOf({ method, path }: Exchange, head: HttpHead, content: Content): 
 }
 
 /** An attempt to deliver an event to a hook. */
-function delivery(head: HttpHead, content: Content): Sight {
-  const event = eventIn(parseJson(content.bytes));
+function delivery(head: HttpHead, content: Buffer): Sight {
+  const event = eventIn(parseJson(content));
   const attempt = head.fields.get("sluice-attempt") ?? "1";
   const label = event === null ? "delivery" : eventLabel(event);
   return { what: "request", label: attempt === "1" ? label : `${label}, attempt ${attempt}`, events: 1 };

@@ -1,7 +1,7 @@
 import { Unreadable, type ByteReader, type Reading } from "./byte-reader.ts";
 import { boshLabel, countItems, EMPTY, isBosh } from "./bosh.ts";
 import { eventCount, isRecord, parseJson } from "./event-text.ts";
-import { Body, readContent, responseFraming, type Content } from "./http-body.ts";
+import { Body, readContent, responseFraming } from "./http-body.ts";
 import { isOfType, readHead, type HttpHead } from "./http-head.ts";
 import { readFrames } from "./sse-frames.ts";
 import type { Exchange, Sight, Talk, Tell } from "./talk.ts";
@@ -43,10 +43,10 @@ function statusOf({ startLine }: HttpHead): number {
   return Number(status);
 }
 
-function sightOf(status: number, head: HttpHead, content: Content, asked: Exchange | undefined): Sight {
+function sightOf(status: number, head: HttpHead, content: Buffer, asked: Exchange | undefined): Sight {
   if (status === 304) return { what: "response", label: "304", isWasted: true };
   if (isBosh(head)) return boshAnswer(status, content);
-  const page = status === 200 && asked?.method === "GET" ? parseJson(content.bytes) : undefined;
+  const page = status === 200 && asked?.method === "GET" ? parseJson(content) : undefined;
   if (!isRecord(page) || !Array.isArray(page["events"])) return { what: "response", label: String(status) };
   const events = page["events"].length;
   const gap = page["gap"] === undefined ? "" : ", gap";
@@ -55,7 +55,7 @@ function sightOf(status: number, head: HttpHead, content: Content, asked: Exchan
 }
 
 /** An empty one keeps the session alive, and had nothing to tell. */
-function boshAnswer(status: number, content: Content): Sight {
+function boshAnswer(status: number, content: Buffer): Sight {
   const events = countItems(content);
   const label = boshLabel(content);
   if (label === EMPTY) return { what: "heartbeat", label: `${status}, ${label}`, isWasted: true };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { answer, ask, chunked, eventJson, message, readDialogue } from "./dialogue.ts";
+import { answer, arrowsOf, ask, chunked, eventJson, message, readDialogue } from "./dialogue.ts";
 
 const GET = message(["GET /realtime/events?topic=orders&after=a-1 HTTP/1.1", "Host: x"]);
 const JSON_TYPE = "Content-Type: application/json; charset=utf-8";
@@ -83,6 +83,12 @@ describe("bodies", () => {
     expect(arrow).toMatchObject({ isTextCut: true, bytes: Buffer.byteLength(text) });
     expect(arrow?.text).toBe(text.slice(0, text.indexOf("é")));
   });
+});
+
+test("a large page is counted, and not looked into", () => {
+  const text = ok(page(...Array.from({ length: 10_000 }, () => eventJson())));
+  const [, response] = arrowsOf([ask(GET), answer(text)], (bytes) => [bytes], "client").slice(1, -1);
+  expect(response).toMatchObject({ label: "200", events: 0, isWasted: false, bytes: Buffer.byteLength(text) });
 });
 
 test("interim answers are arrows of their own", () => {

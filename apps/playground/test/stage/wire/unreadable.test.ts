@@ -29,6 +29,10 @@ describe("what can't be read is an arrow, and what comes after it too", () => {
     ["no frame", message(["HTTP/1.1 101 x", "upgrade: websocket"], "\u0003\u0000")],
     ["half a ping", message(["HTTP/1.1 101 x", "upgrade: websocket"], "\u0009\u0000")],
     ["a line that is too long", `HTTP/1.1 ${"x".repeat(200_000)}\r\n\r\n`],
+    [
+      "a frame of too many lines",
+      message(["HTTP/1.1 200 OK", "content-type: text/event-stream"], "a: b\n".repeat(1_000)),
+    ],
     ["too many fields", message(["HTTP/1.1 200 OK", ...Array.from({ length: 300 }, (_, index) => `a${index}: b`)])],
   ])("%s", (_name, text) => {
     const arrows = seen(ask(GET), answer(text), answer("more"));

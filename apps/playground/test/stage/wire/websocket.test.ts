@@ -103,6 +103,12 @@ describe("a WebSocket", () => {
     expect(talk(answer(wide))).toEqual([["gateway", "frame", "text", 1_010, "x".repeat(1_000)]]);
   });
 
+  test("may carry a message that is too large to be looked into", () => {
+    const large = frame(JSON.stringify({ op: "x".repeat(1024 * 1024) }));
+    const arrows = arrowsOf([...UPGRADE, answer(large)], (bytes) => [bytes], "client");
+    expect(arrows[3]).toMatchObject({ what: "frame", label: "text", bytes: large.length, isTextCut: true });
+  });
+
   test("says when a message is compressed", () => {
     expect(talk(answer(frame("zzz", { isCompressed: true })))).toMatchObject([
       ["gateway", "frame", "compressed", 5, "zzz"],
