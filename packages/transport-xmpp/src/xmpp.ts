@@ -117,7 +117,7 @@ class Xmpp implements XmppTransport {
       codecs: new ItemCodecs(service, linkTo),
       sessions: new Sessions(),
       cutStreams: new CutStreams(database, clock),
-      pubsub: new PubSubService({ bus, clock, eventBytes, publicFilters }),
+      pubsub: new PubSubService({ bus, clock, eventBytes, publicFilters, linkTo }),
       domain: domain.toLowerCase(),
       service,
       limits,

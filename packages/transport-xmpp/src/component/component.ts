@@ -111,7 +111,7 @@ class Running {
       service: address.domain,
       store: new SubscriptionStore(this.#database, clock),
       codecs: new ItemCodecs(address.domain, linkTo),
-      pubsub: new PubSubService({ bus, clock, eventBytes: () => limits().eventBytes, publicFilters }),
+      pubsub: new PubSubService({ bus, clock, eventBytes: () => limits().eventBytes, publicFilters, linkTo }),
       grants: new JidGrants(grants, publicFilters),
     };
     this.#subscribers = new Subscribers(this.#shared);

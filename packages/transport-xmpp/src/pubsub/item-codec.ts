@@ -11,7 +11,7 @@ export interface Item {
 }
 
 /** The largest stanza that clients and servers are sure to take. */
-const MAX_STANZA_BYTES = 256 * 1024;
+export const MAX_STANZA_BYTES: number = 256 * 1024;
 
 /** Where encoded bytes have their items. A `WeakMap` would be asked once per reader and event, and costs more then. */
 const ITEMS: unique symbol = Symbol("items");

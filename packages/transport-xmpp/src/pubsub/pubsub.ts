@@ -1,17 +1,15 @@
 import {
   draftsOf,
   interestIn,
-  parseCursor,
   parseFilter,
   type Bus,
   type Clock,
   type Filter,
   type Principal,
-  type Start,
   type StoredEvent,
 } from "@sluice/core";
 import { createElement, type Element } from "ltx";
-import { xmlSafe } from "./item-codec.ts";
+import { retrieve } from "./retrieval.ts";
 import { NS } from "../xml/namespaces.ts";
 import { StanzaError } from "../xml/stanza.ts";
 import type { StoredSubscription } from "./subscription-store.ts";
@@ -37,13 +35,21 @@ export interface PubSubOptions {
   readonly eventBytes: () => number;
   /** Filters that everybody may read. */
   readonly publicFilters: () => readonly string[];
+  /** URL of an event that is too large for a stanza. */
+  readonly linkTo: (event: StoredEvent) => string;
 }
 
-/** Items of one answer, if the client does not say, and at the most. */
-const ITEMS = 20;
-const MAX_ITEMS = 100;
-const ANSWER_BYTES = 192 * 1024;
-const FEATURES = ["subscribe", "retrieve-items", "retrieve-subscriptions", "item-ids", "persistent-items", "publish"];
+const FEATURES = [
+  "subscribe",
+  "retrieve-items",
+  "retrieve-subscriptions",
+  "item-ids",
+  "persistent-items",
+  "rsm",
+  "publish",
+];
+/** Events that topics are named by. */
+const NEWEST = 100;
 
 /** PubSub (XEP-0060) over the log: nodes are topics and filters, items are events, item ids are cursors. */
 export class PubSubService {
@@ -62,7 +68,7 @@ export class PubSubService {
     const [query] = iq.children;
     if (query === undefined) throw new StanzaError("modify", "bad-request");
     if (type === "get" && query.is("query", NS.discoInfo)) return [await this.#info(query, client)];
-    if (type === "get" && query.is("query", NS.discoItems)) return [this.#nodes(iq, query, client)];
+    if (type === "get" && query.is("query", NS.discoItems)) return [await this.#nodes(iq, query, client)];
     const action = query.ns === NS.pubsub ? query.children.find(({ ns }) => ns === NS.pubsub) : undefined;
     if (query.name !== "pubsub" || action === undefined) throw notImplemented();
     switch (`${type} ${action.name}`) {
@@ -91,17 +97,21 @@ export class PubSubService {
     return createElement("query", { xmlns: NS.discoInfo, node }, createElement("identity", identity), ...vars);
   }
 
-  /** The nodes that the client was granted by name. Which topics there are the log does not say. */
-  #nodes(iq: XmlNode, query: XmlNode, { principal }: PubSubClient): Element {
+  /**
+   * The nodes that the client was granted by name, and the topics of the newest events among them: the log does not know
+   * which topics there are, and each may be subscribed before its first event.
+   */
+  async #nodes(iq: XmlNode, query: XmlNode, { principal }: PubSubClient): Promise<Element> {
     const node = query.attribute("node");
-    const granted = [...this.#options.publicFilters(), ...principal.grants.read.map(({ text }) => text)];
-    const items = node === undefined ? [...new Set(granted)] : [];
+    const granted = [...this.#options.publicFilters().map(parseFilter), ...principal.grants.read];
+    const nodes = new Set(granted.map(({ text }) => text));
+    if (node === undefined && granted.length > 0) {
+      const { events } = await this.#options.bus.read(interestIn(granted, []), { last: NEWEST }, NEWEST);
+      for (const { topic } of events.toReversed()) nodes.add(topic);
+    }
     const jid = iq.attribute("to");
-    return createElement(
-      "query",
-      { xmlns: NS.discoItems, node },
-      ...items.map((text) => createElement("item", { jid, node: text })),
-    );
+    const items = node === undefined ? [...nodes].map((text) => createElement("item", { jid, node: text })) : [];
+    return createElement("query", { xmlns: NS.discoItems, node }, ...items);
   }
 
   async #subscribe(action: XmlNode, client: PubSubClient): Promise<Element> {
@@ -130,39 +140,7 @@ export class PubSubService {
   async #items(query: XmlNode, action: XmlNode, client: PubSubClient): Promise<Element> {
     const filter = nodeOf(action);
     await client.check("read", [filter]);
-    const ids = action.children.filter(({ name }) => name === "item").map((item) => item.attribute("id") ?? "");
-    if (ids.length > 0)
-      return pubsub(createElement("items", { node: filter.text }, ...(await this.#byId(filter, ids))));
-    const set = query.child("set", NS.rsm);
-    const after = set?.child("after")?.text;
-    const limit = countOf(action.attribute("max_items") ?? set?.child("max")?.text);
-    const isForward = after !== undefined && after !== "";
-    const start = isForward ? startAfter(after) : { last: limit };
-    const { events, gap } = await this.#options.bus.read(interestIn([filter], []), start, limit);
-    const fitting = isForward ? fit(events) : fit(events.toReversed()).toReversed();
-    const parts = [createElement("items", { node: filter.text }, ...fitting.map(itemOf))];
-    if (gap !== null) {
-      const told = { after: gap.after, "resumed-at": gap.resumedAt, reason: gap.reason };
-      parts.push(createElement("gap", { xmlns: NS.sluice, ...told }));
-    }
-    if (set !== undefined) parts.push(rsm(fitting));
-    return pubsub(...parts);
-  }
-
-  async #byId(filter: Filter, ids: readonly string[]): Promise<readonly Element[]> {
-    const interest = interestIn([filter], []);
-    const found: StoredEvent[] = [];
-    for (const id of ids.slice(0, MAX_ITEMS)) {
-      const { epoch, position } = parseCursor(id);
-      if (position === 0) continue;
-      const before = this.#options.bus.cursorAt(position - 1);
-      // One after the other: an answer is small, and its pages are the log's affair.
-      // oxlint-disable-next-line no-await-in-loop
-      const { events } = await this.#options.bus.read(interest, { cursor: before }, 1);
-      const [event] = events;
-      if (event !== undefined && event.position === position && event.epoch === epoch) found.push(event);
-    }
-    return fit(found).map(itemOf);
+    return retrieve(this.#options, filter, query, action);
   }
 
   async #publish(action: XmlNode, client: PubSubClient): Promise<Element> {
@@ -203,39 +181,6 @@ function nodeOf(action: XmlNode): Filter {
   const node = action.attribute("node");
   if (node === undefined) throw new StanzaError("modify", "bad-request", "nodeid-required");
   return parseFilter(node);
-}
-
-function countOf(text: string | undefined): number {
-  if (text === undefined) return ITEMS;
-  if (!/^\d{1,6}$/.test(text)) throw new StanzaError("modify", "bad-request");
-  return Math.min(Number(text), MAX_ITEMS);
-}
-
-/** Behind a cursor, or with the oldest. */
-function startAfter(after: string): Start {
-  return after === "earliest" ? after : { cursor: after };
-}
-
-/** As many as one stanza holds, one at least. */
-function fit(events: readonly StoredEvent[]): readonly StoredEvent[] {
-  let bytes = 0;
-  const end = events.findIndex(({ json }, index) => (bytes += Buffer.byteLength(json)) > ANSWER_BYTES && index > 0);
-  return end === -1 ? events : events.slice(0, end);
-}
-
-function itemOf({ cursor, json }: StoredEvent): Element {
-  return createElement("item", { id: cursor }, createElement("json", { xmlns: NS.json }, xmlSafe(json)));
-}
-
-function rsm(events: readonly StoredEvent[]): Element {
-  const [first, last] = [events[0], events.at(-1)];
-  if (first === undefined || last === undefined) return createElement("set", { xmlns: NS.rsm });
-  return createElement(
-    "set",
-    { xmlns: NS.rsm },
-    createElement("first", {}, first.cursor),
-    createElement("last", {}, last.cursor),
-  );
 }
 
 function pubsub(...children: readonly Element[]): Element {
