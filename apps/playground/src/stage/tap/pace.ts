@@ -1,3 +1,6 @@
+/** A slow line is shared in turns of so long. */
+const SLICE_MS = 20;
+
 /** How fast one direction of a lane is: all its connections share it. Times in milliseconds. */
 export class Pace {
   #latencyMs = 0;
@@ -33,6 +36,3 @@ export class Pace {
     return taken;
   }
 }
-
-/** A slow line is shared in turns of so long. */
-const SLICE_MS = 20;
