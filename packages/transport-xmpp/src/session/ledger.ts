@@ -10,7 +10,7 @@ export interface Owed {
   readonly position: number;
 }
 
-/** Places above which every second one is forgotten. */
+/** Places above which some are forgotten. */
 const MAX_PLACES = 4096;
 /** Answers that are kept until the client has them, and their characters. */
 const MAX_TEXTS = 256;
@@ -21,8 +21,8 @@ const STRIDE = 3;
 
 /**
  * What has been sent and not yet acknowledged, as places in the log: no XML of events. A client that never acknowledges
- * costs a bounded amount: of a long list every second place is forgotten, and then an acknowledgement counts for a
- * little less than it says.
+ * costs a bounded amount: of a long list some places are forgotten, and then an acknowledgement counts for a little less
+ * than it says.
  *
  * A place is three numbers in one array, and no object: there is one per item and reader, which lives until the next
  * acknowledgement, and each piece of memory that is touched for it is out of the processor's cache by then.
@@ -125,19 +125,20 @@ export class Ledger {
     this.#index = known === -1 ? this.#readers.push(reader) - 1 : known;
   }
 
-  /** Forgets every second place of each reader, but its newest. */
+  /** Forgets places, evenly over all that is out, but of each reader not the newest. */
   #thin(): void {
-    const isKept = new Map<Acknowledged, boolean>();
-    const kept = this.owed.toReversed().filter(({ reader }) => {
-      isKept.set(reader, isKept.get(reader) !== true);
-      return isKept.get(reader);
-    });
+    const { owed } = this;
+    const newest = new Map(owed.map(({ reader, number }) => [reader, number]));
+    const apart = (((this.#sent - this.#acknowledged) * 2) / MAX_PLACES) * newest.size;
+    const kept = new Map<Acknowledged, number>();
     this.#places = [];
-    this.#readers = [];
-    // With as many readers as places there is nothing to thin: then the oldest go.
-    for (const { number, reader, position } of kept.slice(0, MAX_PLACES / 2).toReversed()) {
-      this.#meet(reader);
-      this.#places.push(number, position, this.#index);
+    for (const { number, position, reader } of owed) {
+      const isFar = number - (kept.get(reader) ?? this.#acknowledged) >= apart;
+      if (!isFar && newest.get(reader) !== number) continue;
+      kept.set(reader, number);
+      this.#places.push(number, position, this.#readers.indexOf(reader));
     }
+    // With as many readers as places the oldest go.
+    this.#places.splice(0, Math.max(0, this.#places.length - (MAX_PLACES - MAX_PLACES / 4) * STRIDE));
   }
 }

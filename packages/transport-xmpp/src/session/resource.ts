@@ -17,7 +17,7 @@ import { NS } from "../xml/namespaces.ts";
 import { errorOf, resultOf, StanzaError, toStanzaError } from "../xml/stanza.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 
-/** Places that are kept of a stream that was cut: of a longer list every second one, and the last. */
+/** Places that are kept of a stream that was cut, the newest: a client that is further behind gets some items again. */
 const MAX_KEPT = 512;
 
 /** What a resource needs of the stream that it is bound on. */

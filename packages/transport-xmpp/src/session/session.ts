@@ -144,20 +144,20 @@ export class Session implements HeartbeatMember {
     this.#shared.meter.connections("xmpp", -1);
   }
 
-  /** Ends the stream with an error (RFC 6120 §4.9). */
-  end(condition: string): void {
+  /** Ends the stream with an error (RFC 6120 §4.9); `mayResume`: it is no fault of the client's. */
+  end(condition: string, mayResume: boolean = condition === "connection-timeout"): void {
     if (this.#isEnded) return;
     if (!this.#isOpen) this.#open();
     this.#put(
       createElement("stream:error", { "xmlns:stream": NS.stream }, createElement(condition, { xmlns: NS.streams })),
     );
-    this.#finish(condition === "connection-timeout" || condition === "system-shutdown");
+    this.#finish(mayResume);
     this.#channel.end(condition);
   }
 
-  /** Ends the stream for a reason of the gateway's. */
+  /** Ends the stream for a reason of the gateway's. With a new token, say, its client can go on. */
   close(reason: CloseReason): void {
-    this.end(CONDITIONS[reason.code]);
+    this.end(CONDITIONS[reason.code], reason.code !== "policy");
   }
 
   /** Cuts the connection. */
