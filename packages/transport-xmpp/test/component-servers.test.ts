@@ -240,6 +240,20 @@ describe.each(HOSTS)("a component of %s", { timeout: TIMEOUT_MS }, (_name, need,
     expect(firsts(dave.data)).toEqual([1, 2, 3]);
   });
 
+  test.skipIf(isMissing)(
+    "more than may be out at once; of a domain that is not the server's, by its own address",
+    async () => {
+      const rig = await joined({ domain: "localhost" });
+      const kim = await connected("kim");
+      await kim.subscribe("public/k");
+      await until("its presence", () => rig.figures.devices === 1);
+      // The link takes 2000 items before the server has to answer.
+      for (const n of range(0, 25)) await rig.publish("public/k", ...range(n * 100, n * 100 + 100));
+      await until("all", () => firsts(kim.data).length === 2500);
+      expect(firsts(kim.data)).toEqual(range(0, 2500));
+    },
+  );
+
   test.skipIf(isMissing)("a user's odd XML, as the server relays it, does not cut the link for all", async () => {
     const rig = await joined();
     const judy = await connected("judy");

@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { systemClock } from "@sluice/core";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { ComponentRig, type RigOptions } from "./support/component-rig.ts";
@@ -120,6 +121,7 @@ describe("the component towards its users", () => {
       "public/**",
       "orders/**",
       "staff/**",
+      "orders/1",
     ]);
     expect(rig.refused).toContain("forbidden");
   });
@@ -290,6 +292,38 @@ describe("what has arrived", () => {
     await until("all", () => dataIn(server).length >= 1 && dataIn(server, gone).length >= 2);
     expect([dataIn(server), dataIn(server, gone)]).toEqual([[2], [1, 2]]);
   });
+});
+
+test("of a client that answers nothing the server's word is taken after half a minute; it may still answer", async () => {
+  const server = await serve();
+  // Half a minute is a third of a second.
+  const after = (ms: number, task: () => void): (() => void) => systemClock.after(ms < 30_000 ? ms : ms / 100, task);
+  const clock = { ...systemClock, after };
+  const rig = await joined(server, { clock });
+  const there = server.answer;
+  const held: string[] = [];
+  server.answer = (to, id) => {
+    if (to === PHONE) held.push(id);
+    return to === PHONE ? null : there(to, id);
+  };
+  server.send(presence(PHONE));
+  await subscribe(server, PHONE, "public/a");
+  await rig.publish("public/a", ...range(0, 300));
+  await until("200 items", () => dataIn(server).length === 200);
+  await until("the question", () => held.length === 1);
+  await until("the rest", () => dataIn(server).length === 300);
+  expect(held).toHaveLength(1);
+  server.send(there(PHONE, held[0] ?? "") ?? "");
+  await ask(server, "bob@example.org/x", "get", "<ping xmlns='urn:xmpp:ping'/>");
+  await rig.publish("public/a", 300);
+  await until("an item", () => dataIn(server).length === 301);
+  await until("another question to itself", () => held.length === 2);
+  server.cut();
+  await rig.waitFor("the cut", ({ state }) => state !== "joined");
+  server.answer = there;
+  await server.waitJoined(2);
+  await until("what it has not confirmed", () => dataIn(server).includes(300));
+  expect(dataIn(server)).toEqual([300]);
 });
 
 describe("room", () => {

@@ -114,6 +114,7 @@ export class ComponentStream implements XmlHandler {
   }
 
   received(node: XmlNode): void {
+    if (this.#isEnded) return;
     if (node.is("error", NS.stream)) {
       const condition = node.children.find(({ name, ns }) => ns === NS.streams && name !== "text");
       this.#refused(condition?.name ?? "undefined-condition");

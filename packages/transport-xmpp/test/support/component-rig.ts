@@ -17,6 +17,8 @@ import { createLog } from "./xmpp-server.ts";
 export interface RigOptions {
   readonly port: number;
   readonly secret?: string;
+  /** The gateway's own domain. */
+  readonly domain?: string;
   readonly publicFilters?: readonly string[];
   readonly grants?: readonly JidGrant[];
   readonly path?: string;
@@ -44,7 +46,7 @@ export class ComponentRig {
     this.bus = new Bus({ log, meter: this.meter });
     this.component = xmppComponent({
       address: { host: "127.0.0.1", port, domain: "pubsub.example.org", secret },
-      domain: "example.org",
+      domain: options.domain ?? "example.org",
       grants,
       publicFilters: () => this.publicFilters,
       limits: () => ({ subscriptions, eventBytes: 2 ** 20, messagesPerSecond }),

@@ -1,0 +1,95 @@
+import { randomBytes } from "node:crypto";
+import type { XmlNode } from "../xml/xml-node.ts";
+import type { ComponentShared } from "./shared.ts";
+import { shapeOf, verdictOf, type Verdict } from "./verdict.ts";
+
+/** Who is asked, and what is told of it. */
+export interface Inquired {
+  readonly jid: string;
+  readonly bare: string;
+  /** Whether its presence says that it is there, and will say when it is not. */
+  readonly isPresent: boolean;
+  /** What was sent before the last question has arrived. */
+  confirmed(): void;
+  /** It has turned out not to be there. */
+  lost(verdict: Verdict): void;
+}
+
+/** A client that has never answered is given so long. */
+const PATIENCE_MS = 30_000;
+
+/**
+ * Asks a client how far it has got. Who answers nothing is taken at its server's word: an answer of the server shows that
+ * it took what was sent before, and what it can't hand on it gives back.
+ */
+export class Inquirer {
+  readonly #shared: ComponentShared;
+  readonly #client: Inquired;
+  #hasAnswered = false;
+  /** Whether the server is asked instead. */
+  #isSilent = false;
+  #withdraw: (() => void) | null = null;
+  /** Of the question to which a silent client still owes the answer. */
+  #withdrawOwed: (() => void) | null = null;
+  #cancelPatience: (() => void) | null = null;
+
+  constructor(shared: ComponentShared, client: Inquired) {
+    this.#shared = shared;
+    this.#client = client;
+  }
+
+  /** Asks; not while a question is open. */
+  ask(): void {
+    if (this.#isSilent) return this.#askServer();
+    this.#withdraw = this.#shared.outlet.ask(this.#client.jid, (answer) => this.#answered(answer));
+    if (!this.#hasAnswered) this.#cancelPatience = this.#shared.clock.after(PATIENCE_MS, () => this.#giveUp());
+    return undefined;
+  }
+
+  close(): void {
+    this.#withdraw?.();
+    this.#withdrawOwed?.();
+    this.#cancelPatience?.();
+  }
+
+  #giveUp(): void {
+    this.#withdrawOwed = this.#withdraw;
+    this.#isSilent = true;
+    this.#askServer();
+  }
+
+  #askServer(): void {
+    this.#withdraw = this.#shared.outlet.ask(this.#shared.outlet.serverJid, () => this.#client.confirmed());
+  }
+
+  #answered(answer: XmlNode): void {
+    const { jid, bare } = this.#client;
+    this.#cancelPatience?.();
+    const verdict = verdictOf(answer);
+    if (verdict === "gone" || verdict === "unreachable") return this.#client.lost(verdict);
+    if (this.#isSilent) {
+      // Too late to confirm what came after it; the next question is its own again.
+      this.#isSilent = false;
+      this.#hasAnswered = true;
+      return undefined;
+    }
+    return verdict === "unclear" && bare !== jid ? this.#doubt(answer) : this.#confirm();
+  }
+
+  /**
+   * Is it the client that won't be pinged, or its server that has no such client? Somebody is asked who is certainly not
+   * there. By the time of that answer the presence of one who has gone would have come too.
+   */
+  #doubt(answer: XmlNode): void {
+    const nobody = `${this.#client.bare}/${randomBytes(9).toString("base64url")}`;
+    this.#withdraw = this.#shared.outlet.ask(nobody, (other) => {
+      if (!this.#client.isPresent && shapeOf(other) === shapeOf(answer)) this.#client.lost("gone");
+      else this.#confirm();
+    });
+  }
+
+  #confirm(): void {
+    this.#hasAnswered = true;
+    this.#client.confirmed();
+  }
+}
