@@ -18,6 +18,7 @@ export const USERS: readonly string[] = [
   "heidi",
   "ivan",
   "judy",
+  "kim",
 ];
 export const SECRET = "a shared secret";
 /** Seconds for which a client that was cut off can resume its stream. */
