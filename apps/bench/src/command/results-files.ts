@@ -1,7 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ScenarioError } from "../plan/read-scenario.ts";
-import { renderHtml } from "../report/html-report.ts";
 import type { Results } from "../results.ts";
 
 /** Writes results.json and report.html; answers where they are. */
@@ -12,6 +11,8 @@ export async function writeResults(
   const [file, report] = [join(folder, "results.json"), join(folder, "report.html")];
   await mkdir(folder, { recursive: true });
   await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
+  // What draws the plots takes its time to load, and most calls don't come that far.
+  const { renderHtml } = await import("../report/html-report.ts");
   await writeFile(report, renderHtml(results));
   return { results: file, report };
 }

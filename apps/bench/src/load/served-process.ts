@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { COMPILE_CACHE } from "../process/compile-cache.ts";
 
 /** What any process of the generator may answer. */
 interface Failed {
@@ -35,6 +36,7 @@ export class ServedProcess<Request extends object, Answer extends { readonly ans
     this.#child = fork(fileURLToPath(file), [], {
       serialization: "advanced",
       stdio: ["ignore", "inherit", "inherit", "ipc"],
+      env: { ...process.env, ...COMPILE_CACHE },
     });
   }
 

@@ -9,7 +9,7 @@ export interface PlannedRun {
   readonly estimateMs: number;
 }
 
-const START_MS = 1500;
+const START_MS = 1200;
 const SETTLE_MS = 800;
 const CONNECTS_PER_SECOND = 500;
 const CLOSE_MS = 300;

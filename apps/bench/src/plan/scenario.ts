@@ -54,9 +54,9 @@ export const FULL: Scenario = {
 export const QUICK: Scenario = {
   ...FULL,
   name: "quick",
-  load: { clients: 200, topics: 2, eventsPerSecond: 10, eventBytes: 200, durationMs: 1200 },
+  load: { clients: 200, topics: 2, eventsPerSecond: 10, eventBytes: 200, durationMs: 1000 },
   leadMs: 300,
-  cutMs: 500,
+  cutMs: 400,
   // Every five seconds would take a third of the time.
   pollIntervalsMs: [200, 1000],
 };

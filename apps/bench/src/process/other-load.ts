@@ -32,5 +32,5 @@ async function sample(): Promise<Sample | null> {
   if (!canReadProcesses) return null;
   const family = await familyOf([process.pid]);
   const [machineUs, own] = await Promise.all([machineCpuUs(), cpuTimeOf(family)]);
-  return machineUs === null ? null : { atMs: nowMs(), machineUs, ownUs: own.userUs + own.systemUs };
+  return machineUs === null ? null : { atMs: nowMs(), machineUs, ownUs: own.totalUs };
 }

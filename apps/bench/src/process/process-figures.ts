@@ -1,12 +1,16 @@
 import { readdir, readFile } from "node:fs/promises";
 
-/** CPU that processes have used, in microseconds. */
+/** CPU that processes have used so far. */
 export interface CpuTime {
+  /** In all, by the scheduler's own count. */
+  readonly totalUs: number;
+  /** How that is shared out is known in steps of 10 ms only. */
   readonly userUs: number;
   readonly systemUs: number;
 }
 
 const US_PER_TICK = 10_000;
+const ENOUGH_TICKS = 10;
 const NS_PER_US = 1000;
 const BYTES_PER_KIB = 1024;
 
@@ -30,23 +34,28 @@ export async function familyOf(pids: readonly number[]): Promise<readonly number
   return [...family];
 }
 
-/**
- * CPU that the processes have used so far. The sum is the scheduler's, to the nanosecond; how it is shared out between
- * user and system is known in steps of 10 ms only, so a short stretch of little work has a rough share.
- */
+/** CPU that the processes have used so far. */
 export async function cpuTimeOf(pids: readonly number[]): Promise<CpuTime> {
-  let [userUs, systemUs] = [0, 0];
+  let [totalUs, userUs, systemUs] = [0, 0, 0];
   for (const pid of pids) {
     // oxlint-disable-next-line no-await-in-loop
     const [fields, exactUs] = await Promise.all([statOf(pid), scheduledUs(pid)]);
     if (fields === null) continue;
     const [user, system] = [Number(fields[11]) * US_PER_TICK, Number(fields[12]) * US_PER_TICK];
-    const share = user + system === 0 ? 0.5 : user / (user + system);
-    const total = exactUs ?? user + system;
-    userUs += total * share;
-    systemUs += total * (1 - share);
+    userUs += user;
+    systemUs += system;
+    totalUs += exactUs ?? user + system;
   }
-  return { userUs, systemUs };
+  return { totalUs, userUs, systemUs };
+}
+
+/** What was used in between: the exact sum, shared out by the rougher figures; by those of all time if it was little. */
+export function cpuBetween(before: CpuTime, after: CpuTime): { readonly userUs: number; readonly systemUs: number } {
+  const totalUs = after.totalUs - before.totalUs;
+  const [user, system] = [after.userUs - before.userUs, after.systemUs - before.systemUs];
+  const isRough = user + system < ENOUGH_TICKS * US_PER_TICK;
+  const share = isRough ? after.userUs / Math.max(1, after.userUs + after.systemUs) : user / (user + system);
+  return { userUs: totalUs * share, systemUs: totalUs * (1 - share) };
 }
 
 /** Memory that is in use by the processes, each page once per process, in bytes. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { COMPILE_CACHE } from "../process/compile-cache.ts";
 import { isListening } from "./ports.ts";
 
 const START_TIMEOUT_MS = 15_000;
@@ -14,7 +15,6 @@ const KEPT_CHARACTERS = 400;
 export interface ServerCommand {
   readonly program: string;
   readonly options: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A folder of its own, which a server's workers may write to, too. */
@@ -40,10 +40,10 @@ export class ServerProcesses {
   }
 
   /** Starts a process and waits until somebody listens on all of the ports. @throws with what it said */
-  async start({ program, options, env }: ServerCommand, ports: readonly number[]): Promise<void> {
+  async start({ program, options }: ServerCommand, ports: readonly number[]): Promise<void> {
     const child = spawn(program, options, {
       stdio: ["ignore", "ignore", "pipe"],
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...COMPILE_CACHE },
     });
     this.#children.push(child);
     let failure: Error | null = null;
