@@ -26,15 +26,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** A request that is held: the one before it has been answered for its sake. */
-async function hold(): Promise<{ readonly answer: Promise<string> }> {
-  const former = client.send();
-  const answer = client.send();
-  await former;
-  return { answer };
-}
-
-/** The same for a client that will never read the answer, and whose connection stays open. */
+/** A request that is held, of a client that will never read the answer, and whose connection stays open. */
 async function holdUnread(): Promise<Socket> {
   const former = client.send();
   client.rid += 1;
@@ -52,7 +44,7 @@ describe("wait", () => {
   test("a request is answered when the time is over, and not before", async () => {
     await client.create({ wait: 20 });
     let isAnswered = false;
-    const { answer } = await hold();
+    const { answer } = await client.hold();
     void answer.then(() => (isAnswered = true));
     clock.advance(20 * SECOND_MS - 1);
     // An answer would have been written before this one.
@@ -81,7 +73,7 @@ describe("inactivity", () => {
 
   test("while a request is held it doesn't begin", async () => {
     await client.login({ wait: 120 });
-    const { answer } = await hold();
+    const { answer } = await client.hold();
     clock.advance(120 * SECOND_MS - 1);
     expect(server.counts.connections).toBe(1);
     clock.advance(1);
@@ -93,7 +85,7 @@ describe("inactivity", () => {
     await client.send("", { pause: 110 });
     clock.advance(110 * SECOND_MS - 1);
     expect(server.counts.connections).toBe(1);
-    const { answer } = await hold();
+    const { answer } = await client.hold();
     clock.advance(5 * SECOND_MS);
     await answer;
     clock.advance(60 * SECOND_MS);
@@ -133,7 +125,7 @@ describe("inactivity", () => {
 describe("no login within 30 s", () => {
   test("one that waits for an answer is told", async () => {
     await client.create({ wait: 120 });
-    const { answer } = await hold();
+    const { answer } = await client.hold();
     clock.advance(30 * SECOND_MS);
     expect(await answer).toMatch(/condition="remote-stream-error".*<connection-timeout /);
     expect(server.counts.connections).toBe(0);

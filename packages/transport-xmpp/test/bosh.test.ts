@@ -95,10 +95,10 @@ describe("a session", () => {
     ["10 kB before login", `<a>${"x".repeat(10_000)}</a>`, "policy-violation"],
   ])("a request with %s ends it, and all that it holds", async (_name, content, condition) => {
     await client.create();
-    const held = client.send();
+    const held = await client.hold();
     const bad = client.send(content);
     expect(await bad).toMatch(terminated(condition));
-    expect(await held).toMatch(terminated(condition));
+    expect(await held.answer).toMatch(terminated(condition));
     expect(await client.send()).toMatch(terminated("item-not-found"));
     await until("its end", () => server.counts.connections === 0);
   });
@@ -186,6 +186,13 @@ describe("a session", () => {
     const end = await client.send(`<presence xmlns="jabber:client" type="unavailable"/>`, { type: "terminate" });
     expect(`${await waiting}${end}`).toContain(`type="terminate"`);
     await until("its end", () => server.counts.connections === 0);
+  });
+
+  test("of requests that are held at the end the first one gets what there is to say", async () => {
+    await client.login();
+    const held = await client.hold();
+    expect(await client.send(PING, { type: "terminate" })).toMatch(/^<body [^>]*type="terminate"\/>$/);
+    expect(await held.answer).toMatch(/^<body [^>]*type="terminate"><iq .* id="p"/);
   });
 
   test("what comes with terminate is handled, all of it", async () => {

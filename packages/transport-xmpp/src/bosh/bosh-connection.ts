@@ -44,7 +44,13 @@ const FULL_BYTES = 64 * 1024;
 const RESTART = `${NS.xbosh} restart`;
 
 /** A request that waits for its answer. */
-interface Held {
+interface Waiting {
+  readonly rid: number | null;
+  readonly reply: BoshReply;
+}
+
+/** One whose turn has come. */
+interface Held extends Waiting {
   readonly rid: number;
   reply: BoshReply;
   readonly cancel: () => void;
@@ -77,10 +83,10 @@ export class BoshConnection implements Channel {
   #handedOver = 0;
   #nextRid: number;
   #created: Readonly<Record<string, string | undefined>> | null;
-  /** What the last requests are answered with once the session has ended. */
+  /** What a request is answered with once the session has ended. */
   #final: Buffer | null = null;
-  /** Those that have been. */
-  readonly #told = new Set<number>();
+  /** Those that have been, and how; `null` for one without a `rid`. */
+  readonly #told = new Map<number | null, Buffer>();
   #inactivity = INACTIVITY;
   #cancelInactivity: (() => void) | null = null;
   #isFlushing = false;
@@ -129,10 +135,9 @@ export class BoshConnection implements Channel {
 
   /** Ends the session for a fault of a request, and answers that. */
   fail(condition: BoshCondition, rid: number | null, reply: BoshReply): void {
+    if (this.#final !== null) return this.#tell(this.#final, rid, reply);
     this.#shared.meter.refused("xmpp", condition);
-    this.#terminate(condition);
-    if (rid !== null) this.#told.add(rid);
-    reply.answer(this.#final ?? terminateBody(condition));
+    return this.#terminate(condition, [{ rid, reply }]);
   }
 
   /** The client of a request has gone away before it was answered. */
@@ -205,9 +210,7 @@ export class BoshConnection implements Channel {
     }
     if (body.attribute("type") === "terminate") return this.#session.closed();
     this.#pauseFor(countOf(body, "pause"));
-    if (this.#terms.hold === 0) this.#flushSoon();
-    while (this.#held.length > this.#terms.hold && this.#terms.hold > 0) this.#answerOldest();
-    if (this.#pending.length > 0) this.#flushSoon();
+    if (this.#pending.length > 0 || this.#held.length > this.#terms.hold) this.#flushSoon();
     return undefined;
   }
 
@@ -220,14 +223,18 @@ export class BoshConnection implements Channel {
     this.#answerOldest("empty");
   }
 
-  /** What is sent in the same turn goes in one body. */
+  /**
+   * What is sent in the same turn goes in one body, the answer to the oldest request; then those are answered that are
+   * too many. So the answer to an iq costs one request, and the one that brought the iq is held.
+   */
   #flushSoon(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     setImmediate(() => {
       this.#isFlushing = false;
       if (this.#final !== null) return;
-      if (this.#held.length > 0 && (this.#pending.length > 0 || this.#terms.hold === 0)) this.#answerOldest();
+      if (this.#pending.length > 0) this.#answerOldest();
+      while (this.#held.length > this.#terms.hold) this.#answerOldest();
     });
   }
 
@@ -271,25 +278,27 @@ export class BoshConnection implements Channel {
   }
 
   /** Whoever waits for an answer is told how it ended; for all others there is no session any more (XEP-0124 §10). */
-  #tell(final: Buffer, rid: number, reply: BoshReply): void {
-    const answer = this.#answers.get(rid);
-    if (answer !== undefined) return reply.answer(answer.body);
-    if (this.#told.size > 0 && !this.#told.has(rid)) return reply.answer(terminateBody("item-not-found"));
-    this.#told.add(rid);
-    return reply.answer(final);
+  #tell(final: Buffer, rid: number | null, reply: BoshReply): void {
+    const known = (rid === null ? undefined : this.#answers.get(rid)?.body) ?? this.#told.get(rid);
+    const body = known ?? (this.#told.size > 0 ? terminateBody("item-not-found") : final);
+    if (body === final) this.#told.set(rid, final);
+    reply.answer(body);
   }
 
-  #terminate(condition: BoshCondition | null): void {
+  /** @param last requests that are told too, behind those that wait */
+  #terminate(condition: BoshCondition | null, last: readonly Waiting[] = []): void {
     if (this.#final !== null) return;
-    const final = terminateBody(condition, this.#takePending());
-    this.#final = final;
-    this.#cancelInactivity?.();
     for (const { cancel } of this.#held) cancel();
-    const waiting = [...this.#held.splice(0), ...Array.from(this.#early, ([rid, { reply }]) => ({ rid, reply }))];
+    const early = Array.from(this.#early, ([rid, { reply }]) => ({ rid, reply }));
+    const waiting: readonly Waiting[] = [...this.#held.splice(0), ...early, ...last];
     this.#early.clear();
-    for (const { rid, reply } of waiting) {
-      this.#told.add(rid);
-      reply.answer(final);
+    this.#cancelInactivity?.();
+    this.#final = terminateBody(condition, this.#takePending());
+    // What there still was to say goes to the first of them.
+    for (const [index, { rid, reply }] of waiting.entries()) {
+      const body = index === 0 ? this.#final : terminateBody(condition);
+      this.#told.set(rid, body);
+      reply.answer(body);
     }
     this.#session.gone();
     this.#life.ended();

@@ -44,6 +44,14 @@ export class BoshClient {
     return this.repeat(this.rid, content, attributes);
   }
 
+  /** A request that is held: the one before it has been answered for its sake. */
+  async hold(): Promise<{ readonly answer: Promise<string> }> {
+    const former = this.send();
+    const answer = this.send();
+    await former;
+    return { answer };
+  }
+
   /** A request with a rid of the test's choice. */
   async repeat(rid: number, content = "", attributes: Readonly<Record<string, string | number>> = {}): Promise<string> {
     const answer = await post(this.#url, body({ rid, sid: this.#sid, ...attributes }, content));
