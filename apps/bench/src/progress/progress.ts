@@ -10,6 +10,7 @@ export interface ProgressOutput extends Writable {
 }
 
 const EVERY_MS = 500;
+const COLUMNS = 80;
 const CLEAR_LINE = "\r\u001B[K";
 
 /** Tells what is running, how much of it is done, and how long the rest will take. */
@@ -71,8 +72,10 @@ export class Progress {
   }
 
   #draw(): void {
-    const text = `${this.#place()}: ${this.#step} (about ${words(this.#leftMs())} left)`;
-    this.#output.write(`${CLEAR_LINE}${text.slice(0, (this.#output.columns ?? 80) - 1)}`);
+    const leftMs = this.#leftMs();
+    const left = leftMs === 0 ? "almost done" : `about ${words(leftMs)} left`;
+    const text = `${this.#place()}: ${this.#step} (${left})`;
+    this.#output.write(`${CLEAR_LINE}${text.slice(0, (this.#output.columns || COLUMNS) - 1)}`);
   }
 
   #line(text: string): void {
