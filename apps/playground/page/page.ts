@@ -84,6 +84,7 @@ export class Page {
     find(document, "#restart").addEventListener("click", () => void stage.toGateway("restart"));
     find(document, "#kill").addEventListener("click", () => void stage.toGateway("kill"));
     watchTheme(() => this.#diagram.recolour());
+    document.body.dataset["ready"] = "";
   }
 
   /** Has the webhook's URL registered; from then on its lane gets events. */

@@ -1,5 +1,6 @@
 import type { Setup } from "../src/stage/stage-protocol.ts";
 import { Backoff, sleep } from "./clients/backoff.ts";
+import { readBeginning } from "./clients/beginning.ts";
 import { Hook } from "./clients/hook.ts";
 import type { Lane } from "./model/lane.ts";
 import { say } from "./view/dom.ts";
@@ -32,12 +33,15 @@ export class Webhook {
   async register(): Promise<void> {
     const backoff = new Backoff();
     this.#button.hidden = true;
-    this.#lane.become("connecting", this.#now());
     while (this.#hook === null && !this.#life.signal.aborted) {
       // One attempt after the other.
       /* oxlint-disable no-await-in-loop */
       try {
-        this.#hook = await Hook.register(this.#setup.hooks, this.#setup.lanes["rest-hooks"]);
+        const hook = await Hook.register(this.#setup.hooks, this.#setup.lanes["rest-hooks"]);
+        // What had happened by then is not the hook's.
+        const { before } = await readBeginning(this.#setup.gateway);
+        this.#lane.ledger.excuse(before.map(({ id }) => id));
+        this.#hook = hook;
       } catch {
         await sleep(backoff.nextMs(), this.#life.signal);
       }
@@ -51,8 +55,7 @@ export class Webhook {
     const hook = this.#hook;
     if (hook === null || performance.now() - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = performance.now();
-    const status = await hook.status();
-    if (status !== "gone" || hook !== this.#hook) return;
+    if ((await hook.isThere()) !== false || hook !== this.#hook) return;
     this.#hook = null;
     this.#lane.ledger.forgive();
     this.#lane.become("gone", this.#now());

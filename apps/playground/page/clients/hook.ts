@@ -2,40 +2,32 @@ import type { Setup } from "../../src/stage/stage-protocol.ts";
 
 interface HookView {
   readonly id: string;
-  readonly status: string;
 }
 
 /** A hook at the gateway: a URL that gets every event. Nothing in the page has to stay connected for it. */
 export class Hook {
-  readonly #url: string;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #collection: Collection;
+  readonly #id: string;
 
-  private constructor(url: string, headers: Readonly<Record<string, string>>) {
-    this.#url = url;
-    this.#headers = headers;
+  private constructor(collection: Collection, id: string) {
+    this.#collection = collection;
+    this.#id = id;
   }
 
   /**
    * Registers the URL, from now on. What earlier pages have left is taken away first.
    * @throws {Error} if the gateway does not take it
    */
-  static async register({ url, token }: Setup["hooks"], target: string): Promise<Hook> {
-    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-    const body = JSON.stringify({ target_url: target, topics: ["orders", "orders/**"] });
-    const list = (await (await fetch(url, { headers })).json()) as { readonly hooks: readonly HookView[] };
-    await Promise.all(list.hooks.map(({ id }) => new Hook(`${url}/${id}`, headers).remove()));
-    const response = await fetch(url, { method: "POST", headers, body });
-    const location = response.headers.get("Location");
-    if (response.status !== 201 || location === null) throw new Error(`the hook was refused: ${response.status}`);
-    return new Hook(new URL(location, url).href, headers);
+  static async register(setup: Setup["hooks"], target: string): Promise<Hook> {
+    const collection = new Collection(setup);
+    await Promise.all((await collection.list()).map(({ id }) => collection.remove(id)));
+    return new Hook(collection, await collection.add(target));
   }
 
-  /** `active`, `failing`, `gone`, …; `null` if the gateway can't be asked. */
-  async status(): Promise<string | null> {
+  /** Whether the gateway still has it; `null` if it can't be asked. */
+  async isThere(): Promise<boolean | null> {
     try {
-      const response = await fetch(this.#url, { headers: this.#headers });
-      if (response.status === 410) return "gone";
-      return response.ok ? ((await response.json()) as HookView).status : null;
+      return (await this.#collection.list()).some(({ id }) => id === this.#id);
     } catch {
       return null;
     }
@@ -43,6 +35,35 @@ export class Hook {
 
   /** Takes it away. Also works while the page goes. */
   async remove(): Promise<void> {
-    await fetch(this.#url, { method: "DELETE", headers: this.#headers, keepalive: true });
+    await this.#collection.remove(this.#id);
+  }
+}
+
+/** The resource of all hooks of one's own. */
+class Collection {
+  readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor({ url, token }: Setup["hooks"]) {
+    this.#url = url;
+    this.#headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+  }
+
+  async list(): Promise<readonly HookView[]> {
+    const response = await fetch(this.#url, { headers: this.#headers });
+    if (!response.ok) throw new Error(`the gateway answers ${response.status}`);
+    return ((await response.json()) as { readonly hooks: readonly HookView[] }).hooks;
+  }
+
+  /** The new one's id. */
+  async add(target: string): Promise<string> {
+    const body = JSON.stringify({ target_url: target, topics: ["orders", "orders/**"] });
+    const response = await fetch(this.#url, { method: "POST", headers: this.#headers, body });
+    if (!response.ok) throw new Error(`the gateway answers ${response.status}`);
+    return ((await response.json()) as HookView).id;
+  }
+
+  async remove(id: string): Promise<void> {
+    await fetch(`${this.#url}/${id}`, { method: "DELETE", headers: this.#headers, keepalive: true });
   }
 }

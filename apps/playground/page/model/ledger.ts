@@ -31,6 +31,7 @@ export class Ledger {
   readonly #delays = new Delays();
   /** What has not arrived yet, in the log's order. */
   #owed: Change[] = [];
+  #excused: ReadonlySet<string> = new Set();
   /** The newest place that has arrived, by topic or (under no name) of all. */
   readonly #newest = new Map<string, number>();
   #events = 0;
@@ -45,8 +46,8 @@ export class Ledger {
   /** The log has it. It may have arrived already. */
   owe(change: Change): void {
     const at = this.#arrivals.get(change.id);
-    if (at === undefined) this.#owed.push(change);
-    else this.#settle(change, at);
+    if (at !== undefined) this.#settle(change, at);
+    else if (!this.#excused.has(change.id)) this.#owed.push(change);
   }
 
   /** An event has arrived. `change`: what the log says of it, unless that is still to come. */
@@ -74,9 +75,15 @@ export class Ledger {
     else this.#wholeSince ??= at;
   }
 
-  /** What has not come by now is not owed any more: there was nobody whom it was owed to. */
+  /** What has not come by now is not owed any more: there was nobody to bring it to. */
   forgive(): void {
     this.#owed = [];
+  }
+
+  /** These happened while there was nobody to bring them to: if they come, it is well, and if not too. */
+  excuse(ids: Iterable<string>): void {
+    this.#excused = new Set(ids);
+    this.#owed = this.#owed.filter(({ id }) => !this.#excused.has(id));
   }
 
   account(now: number): Account {

@@ -1,6 +1,15 @@
 import { type Deed, Guide, STEPS } from "../model/guide.ts";
 import { find, make, say } from "./dom.ts";
 
+const END = "That is all: whatever happened, nothing was lost and nothing came twice. Play on.";
+
+/** Keeps the place for a text, so that nothing moves when it comes. */
+function roomFor(text: string): HTMLElement {
+  const room = make("p", "room", text);
+  room.ariaHidden = "true";
+  return room;
+}
+
 /** Shows what to do next, and marks in orange with what. */
 export class GuideView {
   readonly #guide = new Guide();
@@ -10,6 +19,7 @@ export class GuideView {
   constructor() {
     this.#dots = STEPS.map(({ title }) => make("li", "", title));
     find(document, "#guide-steps").append(...this.#dots);
+    find(document, "#guide-texts").append(...[END, ...STEPS.map(({ text }) => text)].map(roomFor));
     this.#button.addEventListener("click", () => {
       if (this.#guide.step === null) this.#guide.restart();
       else this.#guide.did("skip");
@@ -28,10 +38,7 @@ export class GuideView {
     for (const [index, dot] of this.#dots.entries()) {
       dot.className = index < done ? "done" : index === done ? "now" : "";
     }
-    say(
-      find(document, "#guide-text"),
-      step?.text ?? "That is all: whatever happened, nothing was lost and nothing came twice. Play on.",
-    );
+    say(find(document, "#guide-text"), step?.text ?? END);
     say(this.#button, step === null ? "Once more" : "Skip");
     for (const element of document.querySelectorAll<HTMLElement>("[data-step]")) {
       element.classList.toggle("next", step !== null && element.dataset["step"] === step.target);

@@ -1,0 +1,112 @@
+import type { BrowserContext, ConsoleMessage, Locator, Page } from "playwright-core";
+import { expect, vi } from "vitest";
+import { LANES } from "../page/lanes.ts";
+import type { LaneName } from "../src/stage/stage-protocol.ts";
+
+/** Figures of each lane, by their names in the page; and its `state` and `trouble`. */
+export type LaneFigures = Readonly<Record<LaneName, Readonly<Record<string, string>>>>;
+
+const PATIENCE = { timeout: 45_000, interval: 50 } as const;
+/** What a browser says by itself when a connection breaks: no page can keep it from that. */
+const OF_THE_NETWORK =
+  /^Failed to load resource: (?:net::ERR_|the server responded with a status of 50[23])|^WebSocket connection to '[^']*' failed|blocked by CORS policy/;
+
+/** The page in a browser, and what a test does with it. */
+export class OpenPage {
+  readonly page: Page;
+  /** Whatever the console had that is not about broken connections. */
+  readonly complaints: string[] = [];
+  /** What the browser said about broken connections. */
+  readonly networkComplaints: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.on("console", (message) => this.#hear(message));
+    page.on("pageerror", (error) => this.complaints.push(String(error)));
+  }
+
+  /** Opens it, and waits until all lanes are connected. `prepare`: what is to be done before. */
+  static async open(context: BrowserContext, url: string, prepare?: (page: Page) => Promise<void>): Promise<OpenPage> {
+    const open = new OpenPage(await context.newPage());
+    await prepare?.(open.page);
+    await open.page.goto(url);
+    await open.untilConnected();
+    return open;
+  }
+
+  lane(name: LaneName): Locator {
+    return this.page.locator(`[data-lane="${name}"]`);
+  }
+
+  async order(pizza: string): Promise<void> {
+    await this.page.locator(`[data-pizza="${pizza}"]`).click();
+  }
+
+  async orderTen(): Promise<void> {
+    await this.page.getByRole("button", { name: "Ten at once" }).click();
+  }
+
+  /** Presses one of a lane's buttons. */
+  async trouble(name: LaneName, button: string): Promise<void> {
+    await this.lane(name).getByRole("button", { name: button, exact: true }).click();
+  }
+
+  /** Takes one of the choices that a lane has. */
+  async choose(name: LaneName, choice: string): Promise<void> {
+    await this.lane(name).getByRole("radio", { name: choice, exact: true }).check();
+  }
+
+  /** Presses one of the buttons for all lanes. */
+  async troubleAll(button: string): Promise<void> {
+    await this.page.getByRole("group", { name: "Trouble for all lanes" }).getByRole("button", { name: button }).click();
+  }
+
+  /** All figures of all lanes, and their states, as they are at one moment. */
+  async figures(): Promise<LaneFigures> {
+    const told = await this.page.$$eval("[data-lane]", (lanes) =>
+      lanes.map((lane) => [
+        lane.getAttribute("data-lane"),
+        Object.fromEntries([
+          ["state", lane.getAttribute("data-state")],
+          ["trouble", lane.getAttribute("data-trouble")],
+          ...[...lane.querySelectorAll("[data-figure]")].map((figure) => [
+            figure.getAttribute("data-figure"),
+            figure.textContent,
+          ]),
+        ]),
+      ]),
+    );
+    return Object.fromEntries(told) as LaneFigures;
+  }
+
+  /** Waits until every lane has had so many events. None may have lost or doubled one at any time. */
+  async untilAllHave(events: number): Promise<void> {
+    await this.untilFigures(`all have ${events} events`, (figures) => {
+      for (const [name, { doubled, lost }] of Object.entries(figures)) {
+        expect({ name, doubled, lost }).toEqual({ name, doubled: "0", lost: "0" });
+      }
+      return Object.values(figures).every(({ events: count }) => count === String(events));
+    });
+  }
+
+  async untilConnected(): Promise<void> {
+    await this.untilFigures("all are connected", (figures) =>
+      LANES.every(({ name }) => figures[name]?.["state"] === "open"),
+    );
+  }
+
+  /** Waits until the figures of all lanes are as they are meant to be. @throws {Error} with the figures, if they never are */
+  async untilFigures(what: string, areMeant: (figures: LaneFigures) => boolean): Promise<void> {
+    let last: LaneFigures | null = null;
+    const look = async (): Promise<boolean> => areMeant((last = await this.figures()));
+    await vi.waitUntil(look, PATIENCE).catch((error: unknown) => {
+      throw new Error(`not ${what}: ${JSON.stringify(last)}`, { cause: error });
+    });
+  }
+
+  #hear(message: ConsoleMessage): void {
+    if (message.type() !== "error" && message.type() !== "warning") return;
+    const list = OF_THE_NETWORK.test(message.text()) ? this.networkComplaints : this.complaints;
+    list.push(message.text());
+  }
+}

@@ -1,0 +1,290 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { Chromium, reasonToSkip } from "../../../test/client/support/chromium.ts";
+import { LANES } from "../page/lanes.ts";
+import type { LaneName } from "../src/stage/stage-protocol.ts";
+import { OpenPage } from "./open-page.ts";
+import { Started } from "./started.ts";
+
+const NAMES = LANES.map(({ name }) => name);
+/** An order is placed, baked and ready. */
+const EVENTS = 3;
+/** Runs in the page: notes whatever moves without anybody having done something. */
+const NOTE_SHIFTS = `
+  globalThis.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) shifts.push(value);
+  }).observe({ type: "layout-shift", buffered: true });
+`;
+const skipped = reasonToSkip();
+
+describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" : ` (skipped: ${skipped})`}`, () => {
+  let folder: string;
+  let started: Started;
+  let chromium: Chromium;
+  let open: OpenPage;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "sluice-page-"));
+    [started, chromium] = await Promise.all([Started.open(folder), Chromium.start()]);
+  }, 60_000);
+
+  afterEach(async () => {
+    await open.page.close();
+    expect(open.complaints).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await chromium.close();
+    started.signal("SIGTERM");
+    await started.exitCode();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const begin = async (prepare?: (page: Page) => Promise<void>): Promise<OpenPage> => {
+    open = await OpenPage.open(chromium.context, started.page, prepare);
+    return open;
+  };
+
+  test("an order goes through all lanes, and nothing is said in the console", async () => {
+    const { page } = await begin();
+    await open.order("calzone");
+    await open.untilAllHave(EVENTS);
+    const chip = page.locator('.column[data-status="ready"] .chip').first();
+    await chip
+      .locator("i.on")
+      .nth(NAMES.length - 1)
+      .waitFor();
+    expect(await chip.textContent()).toContain("calzone");
+    expect(await page.locator("#announcer").textContent()).toMatch(/^calzone \w{6} is ready$/);
+    for (const [name, { median, requests, up, down }] of Object.entries(await open.figures())) {
+      expect({ name, median, requests, up, down }).toMatchObject({
+        median: expect.stringMatching(/^[\d.]+ m?s$/) as string,
+        requests: expect.stringMatching(/^[1-9]/) as string,
+        up: expect.stringMatching(/^[1-9]/) as string,
+        down: expect.stringMatching(/^[1-9]/) as string,
+      });
+    }
+    expect(open.networkComplaints).toEqual([]);
+  });
+
+  test("every lane is cut while ten pizzas bake: none loses or doubles anything", async () => {
+    await begin();
+    await open.orderTen();
+    for (const name of NAMES) await open.trouble(name, "Cut");
+    await open.orderTen();
+    await open.troubleAll("Cut");
+    await open.untilAllHave(20 * EVENTS);
+    await open.untilConnected();
+  }, 90_000);
+
+  test("all lanes are offline and come back, with what happened meanwhile", async () => {
+    await begin();
+    await open.troubleAll("Offline 10 s");
+    await open.untilFigures("all but the webhook have noticed", (figures) =>
+      NAMES.every((name) => name === "rest-hooks" || figures[name]["state"] === "waiting"),
+    );
+    await open.orderTen();
+    await open.page.locator('.column[data-status="ready"] .tally').waitFor();
+    await open.troubleAll("Heal");
+    await open.untilAllHave(10 * EVENTS);
+    await open.untilConnected();
+  }, 90_000);
+
+  test("over a slow line everything comes later, and comes", async () => {
+    await begin();
+    await open.troubleAll("Slow");
+    await open.order("margherita");
+    await open.untilAllHave(EVENTS);
+    await open.troubleAll("Heal");
+  }, 90_000);
+
+  test.each(["Restart", "Kill"])(
+    "the gateway is gone and comes back while pizzas bake: %s",
+    async (button) => {
+      const { page } = await begin();
+      await open.orderTen();
+      await page.locator(".chip").first().waitFor();
+      await page.getByRole("group", { name: "Trouble for the gateway" }).getByRole("button", { name: button }).click();
+      await page.locator('#gateway-state[data-state="down"]').waitFor();
+      await page.locator('#gateway-state[data-state="up"]').waitFor({ timeout: 30_000 });
+      await open.order("funghi");
+      // A change whose answer got lost may be told twice, as two events: how many there are, the log says.
+      await open.untilConnected();
+      await open.untilFigures("all have the same", (figures) => {
+        const lanes = Object.values(figures);
+        expect(lanes.map(({ lost, doubled }) => [lost, doubled])).toEqual(NAMES.map(() => ["0", "0"]));
+        const [count] = lanes.map(({ events }) => events);
+        return Number(count) >= 11 * EVENTS && lanes.every(({ events }) => events === count);
+      });
+    },
+    120_000,
+  );
+
+  test("one client goes through all transports while pizzas bake", async () => {
+    await begin();
+    let orders = 0;
+    for (const transport of ["WS", "Poll", "Long", "SSE", "WS", "Long"]) {
+      await open.orderTen();
+      orders += 10;
+      await open.choose("switcher", transport);
+    }
+    await open.untilAllHave(orders * EVENTS);
+  }, 90_000);
+
+  test("the webhook's receiver fails for a while: what it refused is delivered again", async () => {
+    await begin();
+    await open.choose("rest-hooks", "500");
+    await open.order("diavola");
+    await open.untilFigures("others have it, and it was refused more than once", (figures) => {
+      expect(figures["rest-hooks"]["events"]).toBe("0");
+      return figures.sse["events"] === String(EVENTS) && Number(figures["rest-hooks"]["requests"]) > 1;
+    });
+    await open.choose("rest-hooks", "204");
+    await open.untilAllHave(EVENTS);
+    expect(Number((await open.figures())["rest-hooks"]["requests"])).toBeGreaterThan(EVENTS);
+  }, 90_000);
+
+  test("a receiver that is gone is taken off the list, and can be put on it again", async () => {
+    await begin();
+    const hook = open.lane("rest-hooks");
+    await open.choose("rest-hooks", "410");
+    await open.order("diavola");
+    await open.untilFigures("the hook is gone", (figures) => figures["rest-hooks"]["state"] === "gone");
+    await open.choose("rest-hooks", "204");
+    await hook.getByRole("button", { name: "Register again" }).click();
+    await open.untilConnected();
+    await open.order("funghi");
+    await open.untilFigures("the hook has it", (figures) => {
+      expect(figures["rest-hooks"]).toMatchObject({ lost: "0", doubled: "0" });
+      return Number(figures["rest-hooks"]["events"]) >= EVENTS;
+    });
+  }, 60_000);
+
+  test("by the keyboard alone: order, stop, go through the arrows, read, go on", async () => {
+    const { page } = await begin();
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate("document.activeElement.className")).toBe("skip");
+    await page.locator('[data-pizza="marinara"]').focus();
+    await page.keyboard.press("Enter");
+    await open.untilAllHave(EVENTS);
+    const strip = open.lane("sse").locator("canvas");
+    await strip.focus();
+    await page.keyboard.press("ArrowLeft");
+    expect(await page.locator("#bytes").isVisible()).toBe(true);
+    expect(await page.locator("#bytes-text").textContent()).toContain('"pizza":"marinara"');
+    expect(await page.locator("#pause .name").textContent()).toBe("Go on");
+    expect(await page.locator("#arrow-announcer").textContent()).toMatch(
+      /^Server-Sent Events, [\d:.]+: event from gateway to client, orders\/\w+ updated, \d+ B$/,
+    );
+    const first = await page.locator("#facts").textContent();
+    await page.keyboard.press("ArrowLeft");
+    expect(await page.locator("#facts").textContent()).not.toBe(first);
+    await page.keyboard.press("ArrowDown");
+    expect(await page.evaluate("document.activeElement.closest('.lane').dataset.lane")).toBe("websocket");
+    expect(await page.locator("#facts").textContent()).toContain("WebSocket");
+    await page.keyboard.press("+");
+    expect(await page.locator("#span-text").textContent()).not.toBe("20 s");
+    await page.keyboard.press("Escape");
+    expect(await page.locator("#key").isVisible()).toBe(true);
+    await page.keyboard.press(" ");
+    expect(await page.locator("#pause .name").textContent()).toBe("Pause");
+  }, 60_000);
+
+  test("by the mouse: point at an arrow, drag back, zoom with the wheel", async () => {
+    const { page } = await begin();
+    await open.order("marinara");
+    await open.untilAllHave(EVENTS);
+    const strip = open.lane("websocket").locator("canvas");
+    await page.locator("#pause").click();
+    await strip.scrollIntoViewIfNeeded();
+    const box = await strip.boundingBox();
+    if (box === null) throw new Error("no strip");
+    const y = box.y + box.height / 2;
+    let x = box.x + box.width;
+    // From the right, until an arrow is met.
+    while (x > box.x && !(await page.locator("#bytes").isVisible())) await page.mouse.move((x -= 4), y);
+    expect(await page.locator("#bytes-text").textContent()).toContain('"pizza":"marinara"');
+    await page.mouse.down();
+    await page.mouse.move(x - 60, y, { steps: 4 });
+    await page.mouse.up();
+    await page.keyboard.down("Control");
+    await page.mouse.wheel(0, -300);
+    await page.keyboard.up("Control");
+    await vi.waitUntil(async () => (await page.locator("#span-text").textContent()) !== "20 s");
+  }, 60_000);
+
+  test.each([
+    [1440, "light"],
+    [820, "dark"],
+    [390, "light"],
+    [360, "dark"],
+  ] as const)(
+    "%d pixels wide, %s: nothing sticks out, moves or is hard to use",
+    async (width, colorScheme) => {
+      const { page } = await begin(async (fresh) => {
+        await fresh.setViewportSize({ width, height: 900 });
+        await fresh.emulateMedia({ colorScheme });
+        await fresh.addInitScript(NOTE_SHIFTS);
+      });
+      await open.order("calzone");
+      await open.untilAllHave(EVENTS);
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+      expect(await page.evaluate("shifts")).toEqual([]);
+      const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+      await page.evaluate(`${axe}; undefined`);
+      const faults = await page.evaluate(
+        `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]))`,
+      );
+      expect(faults).toEqual([]);
+    },
+    60_000,
+  );
+
+  test("a second tab waits until the first is gone", async () => {
+    await begin();
+    const second = await chromium.context.newPage();
+    await second.goto(started.page);
+    await second.getByRole("dialog").waitFor();
+    await open.page.close();
+    await second.locator("body[data-open]").waitFor({ timeout: 20_000 });
+    expect(await second.getByRole("dialog").isVisible()).toBe(false);
+    await second.close();
+  }, 60_000);
+
+  test("the guide goes on as things are done", async () => {
+    const { page } = await begin();
+    const now = page.locator(".guide-steps .now");
+    expect(await now.textContent()).toBe("Order");
+    await page.locator(".menu.next").waitFor();
+    await open.order("marinara");
+    expect(await now.textContent()).toBe("Look");
+    await open.lane("sse").locator("canvas").focus();
+    await page.keyboard.press("ArrowLeft");
+    expect(await now.textContent()).toBe("Cut");
+    await open.trouble("sse", "Cut");
+    expect(await now.textContent()).toBe("Come back");
+    await open.order("marinara");
+    await page.locator(".guide-steps .now", { hasText: "Switch" }).waitFor();
+    await open.choose("switcher", "WS");
+    expect(await now.textContent()).toBe("Fail");
+  }, 60_000);
+});
+
+/** Keeps the list of lanes honest: what the page shows is what the stage has. */
+test("the page has a lane for each tap", () => {
+  const all: Readonly<Record<LaneName, true>> = {
+    polling: true,
+    "long-polling": true,
+    sse: true,
+    websocket: true,
+    "rest-hooks": true,
+    bosh: true,
+    switcher: true,
+  };
+  expect([...NAMES].sort()).toEqual(Object.keys(all).sort());
+});
