@@ -314,7 +314,7 @@ describe.each(HOSTS)("a component of %s", { timeout: TIMEOUT_MS }, (_name, need,
       closing.push(() => wrong.stop());
       await until("the refusal", () => wrong.figures.state === "refused");
       expect(wrong.lines).toEqual([
-        "error: the XMPP server refuses the component: the secret is not the one in the server's configuration (not-authorized)",
+        "error: the XMPP server refuses the component: the secret or the domain is not as in the server's configuration (not-authorized)",
       ]);
       await host.stop();
       const early = await ComponentRig.start({ port: host.componentPort, secret: SECRET });

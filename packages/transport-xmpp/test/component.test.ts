@@ -406,7 +406,7 @@ describe("the link", () => {
   });
 
   test.each([
-    ["not-authorized", "the secret is not the one in the server's configuration"],
+    ["not-authorized", "the secret or the domain is not as in the server's configuration"],
     ["host-unknown", "the server's configuration has no component of that domain"],
     ["conflict", "another one has joined as that component already"],
   ])("refused by %s: one line that says what to do, and it is tried again", async (condition, remedy) => {

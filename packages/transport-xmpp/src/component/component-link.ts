@@ -41,8 +41,9 @@ const STEADY_MS = 10_000;
 
 /** What can be done about a refusal. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
-  ["not-authorized", "the secret is not the one in the server's configuration"],
+  ["not-authorized", "the secret or the domain is not as in the server's configuration"],
   ["host-unknown", "the server's configuration has no component of that domain"],
+  ["invalid-namespace", "it does not take components on that port"],
   ["conflict", "another one has joined as that component already"],
 ]);
 
