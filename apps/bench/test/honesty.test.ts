@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Scenario } from "../src/plan/scenario.ts";
 import type { Run } from "../src/results.ts";
+import { inPieces } from "./support/in-pieces.ts";
 import { CLIENTS, measured, NO_LOSSES, TOPICS } from "./support/measured.ts";
+
 import { ScriptedServer, type Script } from "./support/scripted-server.ts";
 
 const TRANSPORTS = ["polling", "sse", "websocket", "xmpp-tcp", "rest-hooks"] as const;
@@ -31,6 +33,17 @@ test.each(TRANSPORTS)(
     expect(run.losses).toEqual({ lost: dropped * readers, doubled: doubled * readers, disordered: late * readers });
     expect(run.delay.p50Ms).toBeGreaterThanOrEqual(300);
     expect(run.delay.histogram[0]?.[0]).toBeGreaterThanOrEqual(300);
+  },
+);
+
+test.each(["polling", "sse", "websocket", "xmpp-tcp"])(
+  "%s: what comes in pieces is put together",
+  async (transport) => {
+    const run = await measured(inPieces(new ScriptedServer({})), transport, {
+      cutMs: transport === "xmpp-tcp" ? 0 : 100,
+    });
+    expect(run.losses).toEqual(NO_LOSSES);
+    if (run.catchUp !== null) expect(run.catchUp.losses).toEqual(NO_LOSSES);
   },
 );
 

@@ -61,8 +61,8 @@ export class SseClient implements Client {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const start = this.#isOpen ? 0 : this.#begin(bytes);
     // An event counts with its empty line: one that was cut short before it comes again.
-    const last = start < 0 ? -1 : bytes.lastIndexOf(EVENT_END);
-    if (last < start) {
+    const last = bytes.lastIndexOf(EVENT_END);
+    if (start < 0 || last < start) {
       this.#rest = bytes.subarray(Math.max(start, 0));
       return;
     }
