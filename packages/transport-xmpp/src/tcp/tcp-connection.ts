@@ -95,7 +95,6 @@ export class TcpConnection implements Channel, XmlHandler {
     this.#reader = this.#createReader();
   }
 
-  /** What came after `<starttls/>` in the clear has been dropped with the former reader (RFC 6120 §5.4.3.3). */
   startTls(): void {
     const plain = this.#socket;
     const { context } = this.#security;
@@ -140,6 +139,8 @@ export class TcpConnection implements Channel, XmlHandler {
   }
 
   received(node: XmlNode): void {
+    // What comes behind it in the clear is not looked at (RFC 6120 §5.4.3.3).
+    if (this.needsTls && node.is("starttls", NS.tls)) this.#reader.stop();
     this.#session.received(node);
   }
 
