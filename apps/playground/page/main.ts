@@ -50,6 +50,10 @@ async function reloadWhenBack(): Promise<void> {
   location.reload();
 }
 
+// A page that comes back out of the browser's memory has no clients any more.
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload();
+});
 await takeTurn();
 const clock = new StageClock(() => performance.timeOrigin + performance.now());
 const stage = new Stage();

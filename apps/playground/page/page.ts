@@ -97,6 +97,7 @@ export class Page {
     this.#parlour.begin(beginning);
     this.#readers = startReaders(this.#setup, beginning.cursor, (lane) => this.#parlour.listenerOf(lane));
     addEventListener("pagehide", () => this.#readers?.close());
+    document.addEventListener("visibilitychange", () => this.#parlour.wake());
     setInterval(() => this.#refresh(), REFRESH_MS);
     this.#refresh();
     document.body.dataset["open"] = "";
@@ -105,12 +106,14 @@ export class Page {
   /** The stage has told something. */
   take(message: StageMessage): void {
     this.#parlour.take(message);
-    if (message.kind === "delivered" && message.status >= 300) void this.#webhook.check();
+    if (message.kind === "delivered") this.#webhook.delivered(message.status < 300);
   }
 
   #refresh(): void {
+    if (document.hidden) return;
     const now = this.#clock.now();
     this.#parlour.check();
+    void this.#webhook.check();
     this.#board.update(now);
     this.#diagram.update(now);
   }

@@ -128,6 +128,11 @@ export class Parlour {
     }
   }
 
+  /** The page has been out of sight, where browsers slow it down. */
+  wake(): void {
+    for (const lane of this.lanes) lane.wake(this.#clock.now());
+  }
+
   get #hook(): Lane {
     return this.lane("rest-hooks");
   }

@@ -17,6 +17,8 @@ export class Webhook {
   readonly #life = new AbortController();
   #hook: Hook | null = null;
   #askedAt = 0;
+  /** The last delivery was refused. */
+  #isRefusing = false;
 
   /** @param button what registers it again when it is gone */
   constructor(setup: Setup, lane: Lane, now: () => number, button: HTMLButtonElement) {
@@ -50,21 +52,35 @@ export class Webhook {
     this.#lane.become("open", this.#now());
   }
 
-  /** A delivery was refused: the gateway may have taken the hook off its list. */
+  /** The receiver has taken a delivery, or refused it. */
+  delivered(isTaken: boolean): void {
+    this.#isRefusing = !isTaken;
+    if (isTaken) this.#lane.remark = "";
+  }
+
+  /** Looks what the gateway makes of refusals. To be called now and then. */
   async check(): Promise<void> {
     const hook = this.#hook;
-    if (hook === null || performance.now() - this.#askedAt < ASK_EVERY_MS) return;
+    if (!this.#isRefusing || hook === null || performance.now() - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = performance.now();
-    if ((await hook.isThere()) !== false || hook !== this.#hook) return;
-    this.#hook = null;
-    this.#lane.ledger.forgive();
-    this.#lane.become("gone", this.#now());
-    say(this.#button, "Register again");
-    this.#button.hidden = false;
+    const status = await hook.status();
+    if (hook !== this.#hook) return;
+    if (status === "failing") this.#lane.remark = "Given a rest";
+    if (status === "gone") this.#lose();
   }
 
   close(): void {
     this.#life.abort();
     void this.#hook?.remove().catch(() => undefined);
+  }
+
+  #lose(): void {
+    this.#hook = null;
+    this.#isRefusing = false;
+    this.#lane.remark = "";
+    this.#lane.ledger.forgive();
+    this.#lane.become("gone", this.#now());
+    say(this.#button, "Register again");
+    this.#button.hidden = false;
   }
 }

@@ -22,22 +22,22 @@ describe("the ledger of a lane", () => {
   };
 
   test("awaits what the log has, until it arrives", () => {
-    const ledger = new Ledger("log");
+    const ledger = new Ledger({ order: "log", patienceMs: 20 * SECOND });
     ledger.owe(change(1));
     expect(figures(ledger)).toEqual({ events: 0, lost: 0, doubled: 0, awaited: 1 });
     ledger.arrive("e1", 1_250, change(1));
-    expect(ledger.account(2 * SECOND)).toMatchObject({ events: 1, awaited: 0, medianMs: 250, worstMs: 250 });
+    expect(ledger.account(2 * SECOND)).toMatchObject({ events: 1, awaitedSince: null, medianMs: 250, worstMs: 250 });
   });
 
   test("takes an event that came before the log told of it", () => {
-    const ledger = new Ledger("log");
+    const ledger = new Ledger({ order: "log", patienceMs: 20 * SECOND });
     ledger.arrive("e1", 1_010, undefined);
     ledger.owe(change(1));
     expect(ledger.account(2 * SECOND)).toMatchObject({ events: 1, lost: 0, awaited: 0, worstMs: 10 });
   });
 
   test("counts what was overtaken as lost, and takes that back when it comes after all", () => {
-    const ledger = new Ledger("log");
+    const ledger = new Ledger({ order: "log", patienceMs: 20 * SECOND });
     const [first, second] = [change(1), change(2)];
     ledger.owe(first);
     ledger.owe(second);
@@ -48,7 +48,7 @@ describe("the ledger of a lane", () => {
   });
 
   test("where each topic has an order of its own, only what was overtaken by its own topic is lost", () => {
-    const ledger = new Ledger("topic");
+    const ledger = new Ledger({ order: "topic", patienceMs: 20 * SECOND });
     const [here, there, hereAgain] = [change(1, "orders/a"), change(2, "orders/b"), change(3, "orders/a")];
     for (const one of [here, there, hereAgain]) ledger.owe(one);
     ledger.arrive("e2", 2_100, there);
@@ -58,7 +58,7 @@ describe("the ledger of a lane", () => {
   });
 
   test("counts as lost what a whole lane does not get in time; a broken one has all the time", () => {
-    const ledger = new Ledger("log");
+    const ledger = new Ledger({ order: "log", patienceMs: 20 * SECOND });
     ledger.owe(change(1));
     expect(figures(ledger, 60 * SECOND)).toMatchObject({ lost: 0, awaited: 1 });
     ledger.setWhole(true, 60 * SECOND);
@@ -69,14 +69,14 @@ describe("the ledger of a lane", () => {
   });
 
   test("counts what comes again", () => {
-    const ledger = new Ledger("log");
+    const ledger = new Ledger({ order: "log", patienceMs: 20 * SECOND });
     ledger.owe(change(1));
     for (const at of [1_100, 1_200, 1_300]) ledger.arrive("e1", at, change(1));
     expect(figures(ledger)).toMatchObject({ events: 1, doubled: 2 });
   });
 
   test("forgives what nobody was there for, whether the log told of it before or does so later", () => {
-    const ledger = new Ledger("topic");
+    const ledger = new Ledger({ order: "topic", patienceMs: 20 * SECOND });
     ledger.owe(change(0));
     ledger.forgive();
     ledger.excuse(["e1"]);

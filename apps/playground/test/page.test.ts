@@ -138,13 +138,13 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
 
   test("the webhook's receiver fails for a while: what it refused is delivered again", async () => {
     await begin();
-    await open.choose("rest-hooks", "500");
+    await open.choose("rest-hooks", "Fails");
     await open.order("diavola");
     await open.untilFigures("others have it, and it was refused more than once", (figures) => {
       expect(figures["rest-hooks"]["events"]).toBe("0");
       return figures.sse["events"] === String(EVENTS) && Number(figures["rest-hooks"]["requests"]) > 1;
     });
-    await open.choose("rest-hooks", "204");
+    await open.choose("rest-hooks", "Takes");
     await open.untilAllHave(EVENTS);
     expect(Number((await open.figures())["rest-hooks"]["requests"])).toBeGreaterThan(EVENTS);
   }, 90_000);
@@ -155,7 +155,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await open.choose("rest-hooks", "410");
     await open.order("diavola");
     await open.untilFigures("the hook is gone", (figures) => figures["rest-hooks"]["state"] === "gone");
-    await open.choose("rest-hooks", "204");
+    await open.choose("rest-hooks", "Takes");
     await hook.getByRole("button", { name: "Register again" }).click();
     await open.untilConnected();
     await open.order("funghi");

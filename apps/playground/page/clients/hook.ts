@@ -2,6 +2,7 @@ import type { Setup } from "../../src/stage/stage-protocol.ts";
 
 interface HookView {
   readonly id: string;
+  readonly status: string;
 }
 
 /** A hook at the gateway: a URL that gets every event. Nothing in the page has to stay connected for it. */
@@ -24,10 +25,10 @@ export class Hook {
     return new Hook(collection, await collection.add(target));
   }
 
-  /** Whether the gateway still has it; `null` if it can't be asked. */
-  async isThere(): Promise<boolean | null> {
+  /** `active`, `failing`, …; `gone` if the gateway has it no more, `null` if it can't be asked. */
+  async status(): Promise<string | null> {
     try {
-      return (await this.#collection.list()).some(({ id }) => id === this.#id);
+      return (await this.#collection.list()).find(({ id }) => id === this.#id)?.status ?? "gone";
     } catch {
       return null;
     }

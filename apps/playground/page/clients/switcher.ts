@@ -40,7 +40,10 @@ export class SwitchingReader implements Reader {
   }
 
   #connect(transport: TransportName): Sluice<OrderData> {
-    const sluice = connect<OrderData>(this.#url, { topics: ["orders", "orders/**"], after: this.#after, transport });
+    const topics = ["orders", "orders/**"];
+    // As the other lanes, it stays connected while the page is out of sight.
+    const sleepAfterMs = Number.POSITIVE_INFINITY;
+    const sluice = connect<OrderData>(this.#url, { topics, after: this.#after, transport, sleepAfterMs });
     const isCurrent = (): boolean => sluice === this.#sluice;
     sluice.on("event", (event) => this.#listener.event(event));
     sluice.on("gap", () => this.#listener.gap());

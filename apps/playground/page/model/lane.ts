@@ -16,6 +16,8 @@ export class Lane {
   readonly troubles: Spans = new Spans();
   readonly #changes: Changes;
   #ledger: Ledger;
+  /** What else is to be said of it. */
+  remark = "";
   #state: LaneState = "connecting";
   #trouble: Trouble = { kind: "none" };
   #gaps = 0;
@@ -23,7 +25,7 @@ export class Lane {
   constructor(about: LaneAbout, changes: Changes) {
     this.about = about;
     this.#changes = changes;
-    this.#ledger = new Ledger(about.order);
+    this.#ledger = new Ledger(about.manners);
   }
 
   get ledger(): Ledger {
@@ -70,6 +72,12 @@ export class Lane {
 
   missGap(): void {
     this.#gaps += 1;
+  }
+
+  /** The page was asleep: from now on the lane has time again. */
+  wake(at: number): void {
+    this.#ledger.setWhole(false, at);
+    this.#judge(at);
   }
 
   #judge(at: number): void {

@@ -11,22 +11,27 @@ export interface Account {
   readonly doubled: number;
   /** Events that are on their way. */
   readonly awaited: number;
+  /** When the oldest of them happened; `null` if there are none. */
+  readonly awaitedSince: number | null;
   /** From the change to its arrival; `null` as long as nothing has arrived. */
   readonly medianMs: number | null;
   readonly worstMs: number | null;
 }
 
-/** In which order events arrive on a lane. */
-export type LaneOrder = "log" | "topic";
+/** What may be expected of a lane. */
+export interface Manners {
+  /** In which order events arrive: that of the log, or each topic by itself. */
+  readonly order: "log" | "topic";
+  /** How long an event may be on its way, though the lane is whole and nothing has overtaken it. */
+  readonly patienceMs: number;
+}
 
-/** When an event is on its way no more, though the lane is whole and nothing has overtaken it. */
-const OVERDUE_MS = 20_000;
 /** Arrivals that are remembered. */
 const REMEMBERED = 4_000;
 
 /** The account of one lane: what has arrived, and whether anything is missing or came twice. */
 export class Ledger {
-  readonly #order: LaneOrder;
+  readonly #manners: Manners;
   readonly #arrivals = new Map<string, number>();
   readonly #delays = new Delays();
   /** What has not arrived yet, in the log's order. */
@@ -39,8 +44,8 @@ export class Ledger {
   /** Since when the lane has been whole. */
   #wholeSince: number | null = null;
 
-  constructor(order: LaneOrder) {
-    this.#order = order;
+  constructor(manners: Manners) {
+    this.#manners = manners;
   }
 
   /** The log has it. It may have arrived already. */
@@ -87,12 +92,13 @@ export class Ledger {
   }
 
   account(now: number): Account {
-    const lost = this.#owed.filter((change) => this.#isLost(change, now)).length;
+    const awaited = this.#owed.filter((change) => !this.#isLost(change, now));
     return {
       events: this.#events,
-      lost,
+      lost: this.#owed.length - awaited.length,
       doubled: this.#doubled,
-      awaited: this.#owed.length - lost,
+      awaited: awaited.length,
+      awaitedSince: awaited[0]?.time ?? null,
       medianMs: this.#delays.median(),
       worstMs: this.#delays.worst(),
     };
@@ -100,13 +106,17 @@ export class Ledger {
 
   #settle({ topic, place, time }: Change, at: number): void {
     this.#delays.add(Math.max(0, at - time));
-    const key = this.#order === "log" ? "" : topic;
+    const key = this.#keyOf(topic);
     this.#newest.set(key, Math.max(place, this.#newest.get(key) ?? -1));
   }
 
   #isLost({ topic, place, time }: Change, now: number): boolean {
-    const newest = this.#newest.get(this.#order === "log" ? "" : topic);
+    const newest = this.#newest.get(this.#keyOf(topic));
     if (newest !== undefined && newest > place) return true;
-    return this.#wholeSince !== null && now - Math.max(time, this.#wholeSince) > OVERDUE_MS;
+    return this.#wholeSince !== null && now - Math.max(time, this.#wholeSince) > this.#manners.patienceMs;
+  }
+
+  #keyOf(topic: string): string {
+    return this.#manners.order === "log" ? "" : topic;
   }
 }

@@ -1,5 +1,6 @@
 import type { Arrow, LaneOrder } from "../../src/stage/stage-protocol.ts";
 import type { Changes } from "../model/changes.ts";
+import type { Account } from "../model/ledger.ts";
 import type { Lane, LaneState } from "../model/lane.ts";
 import type { Spans } from "../model/spans.ts";
 import type { TimeWindow } from "../model/time-window.ts";
@@ -29,6 +30,9 @@ export const TROUBLES: Readonly<Record<string, LaneOrder>> = {
   slow: { do: "slow", latencyMs: 300, bytesPerSecond: 4_000 },
   heal: { do: "heal" },
 };
+
+/** What is on its way for so long is worth a word. */
+const LATE_MS = 3_000;
 
 const STATES: Readonly<Record<LaneState, string>> = {
   connecting: "Connecting",
@@ -93,7 +97,8 @@ export class LaneView {
   /** Brings words and figures up to date. */
   update(now: number): void {
     const { lane } = this;
-    const { lost, doubled, awaited, events, medianMs, worstMs } = lane.account(now);
+    const account = lane.account(now);
+    const { lost, doubled, events, medianMs, worstMs } = account;
     const { requests, wasted, upBytes, downBytes } = lane.recording.traffic;
     this.#show("median", duration(medianMs));
     this.#show("worst", duration(worstMs));
@@ -105,13 +110,24 @@ export class LaneView {
     this.#show("down", bytes(downBytes));
     this.#show("events", count(events));
     const { kind } = lane.trouble;
-    const state =
-      kind === "offline" ? "Offline" : kind === "slow" && lane.state === "open" ? "Slow line" : STATES[lane.state];
-    const isWell = lane.state === "open" && kind === "none";
-    say(this.#line, isWell ? lane.about.line : awaited > 0 ? `${state}, ${awaited} on their way` : state);
+    say(this.#line, this.#lineNow(account, now));
     this.element.dataset["state"] = kind === "offline" ? "waiting" : lane.state;
     this.element.dataset["trouble"] = kind;
-    this.element.dataset["awaited"] = String(awaited);
+  }
+
+  /** What the lane does; or, if that is not so, what is the matter. */
+  #lineNow({ awaited, awaitedSince }: Account, now: number): string {
+    const { about, state, trouble, gaps, remark } = this.lane;
+    const isLate = awaitedSince !== null && now - awaitedSince > LATE_MS;
+    const parts = [
+      trouble.kind === "offline" ? "Offline" : trouble.kind === "slow" && state === "open" ? "Slow line" : "",
+      trouble.kind === "offline" || state === "open" ? "" : STATES[state],
+      gaps > 0 ? "The log no longer had all" : "",
+      remark,
+    ].filter((part) => part !== "");
+    if (parts.length === 0 && !isLate) return about.line;
+    if (awaited > 0) parts.push(`${awaited} on their way`);
+    return parts.join(", ");
   }
 
   #show(name: string, text: string, tone = ""): void {

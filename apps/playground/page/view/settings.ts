@@ -77,9 +77,9 @@ export const WAITS_MS: readonly number[] = [1_000, 2_000, 5_000, 10_000, 20_000,
 
 /** How the receiver of hooks can answer. */
 export const MOODS: readonly (readonly [ReceiverMood, string])[] = [
-  ["ok", "204"],
-  ["fail", "500"],
-  ["hang", "hangs"],
+  ["ok", "Takes"],
+  ["fail", "Fails"],
+  ["hang", "Hangs"],
   ["gone", "410"],
 ];
 

@@ -269,10 +269,10 @@ export class StripPainter {
   #shortLabel(arrow: Arrow): string {
     const [id, ...others] = this.#subject.recording.eventIdsOf(arrow);
     const change = id === undefined || others.length > 0 ? undefined : this.#subject.changes.find(id);
-    const isAnswer = arrow.what === "response";
-    const about = change === undefined || isAnswer ? "" : this.#subject.changes.label(change);
-    const attempt = /, attempt \d+/.exec(arrow.label)?.[0] ?? "";
-    return about === "" ? arrow.label.replace(/ \/\S*/, "") : about + attempt;
+    const about = change === undefined ? "" : this.#subject.changes.label(change);
+    if (about === "") return arrow.label.replace(/ \/\S*/, "");
+    if (arrow.what === "response") return arrow.label.replace("1 event", about);
+    return about + (/, attempt \d+/.exec(arrow.label)?.[0] ?? "");
   }
 
   /** What of a stretch of time is in the picture. */
