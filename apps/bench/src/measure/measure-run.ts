@@ -29,7 +29,6 @@ export interface RunContext {
 }
 
 const WARM_EVENTS = 200;
-const SETTLE_MS = 300;
 
 /** Measures one transport of one server. @throws if it can't be measured, with the reason */
 export async function measureRun(
@@ -60,14 +59,14 @@ export async function measureRun(
 
 async function measure(context: RunContext): Promise<Run> {
   const { kind, what, scenario, generator, server, onStep } = context;
-  const { load, cutMs, hasStorm } = scenario;
+  const { load, settleMs, cutMs, hasStorm } = scenario;
   await generator.warm(server.publish, WARM_EVENTS);
   const pids = canReadProcesses && server.pids.length > 0 ? await familyOf(server.pids) : null;
-  await sleep(SETTLE_MS);
+  await sleep(settleMs);
   const alone = await residentOf(pids);
   onStep(`connecting ${load.clients} clients`);
   await generator.open(server.target);
-  await sleep(SETTLE_MS);
+  await sleep(settleMs);
   const idle = await residentOf(pids);
   const { residentBytes: busy, ...figures } = await measureWindow(context, pids);
   return {

@@ -10,7 +10,6 @@ export interface PlannedRun {
 }
 
 const START_MS = 1200;
-const SETTLE_MS = 800;
 const CONNECTS_PER_SECOND = 500;
 const CLOSE_MS = 300;
 /** What comes back comes back by and by, pollers within their interval. */
@@ -25,9 +24,9 @@ export function planOf(scenario: Scenario, kinds: readonly ServerKind[]): readon
   );
 }
 
-function estimateMs({ load, leadMs, cutMs, hasStorm }: Scenario, { intervalMs }: TransportCase): number {
+function estimateMs({ load, leadMs, settleMs, cutMs, hasStorm }: Scenario, { intervalMs }: TransportCase): number {
   const waitMs = intervalMs ?? 0;
-  const openMs = START_MS + SETTLE_MS + (load.clients / CONNECTS_PER_SECOND) * 1000;
+  const openMs = START_MS + 2 * settleMs + (load.clients / CONNECTS_PER_SECOND) * 1000;
   const measureMs = leadMs + waitMs + load.durationMs + waitMs;
   const cuts = (cutMs > 0 ? cutMs + waitMs + COME_BACK_MS : 0) + (hasStorm ? waitMs + COME_BACK_MS : 0);
   return openMs + measureMs + cuts + CLOSE_MS;

@@ -23,6 +23,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
   size: load("eventBytes", parseSize),
   window: load("durationMs", parseDuration),
   lead: (scenario, value) => ({ ...scenario, leadMs: parseDuration(value) }),
+  settle: (scenario, value) => ({ ...scenario, settleMs: parseDuration(value) }),
   drain: (scenario, value) => ({ ...scenario, drainMs: parseDuration(value) }),
   patience: (scenario, value) => ({ ...scenario, patienceMs: parseDuration(value) }),
   cut: (scenario, value) => ({ ...scenario, cutMs: parseDuration(value) }),

@@ -7,6 +7,8 @@ export interface Scenario {
   readonly load: Load;
   /** The load goes on for so long before it is measured; polling by the clock begins an interval earlier. */
   readonly leadMs: number;
+  /** How long the server is left alone before its memory is looked at. */
+  readonly settleMs: number;
   /** How long stragglers are waited for at the end of each part; what has not come by then is lost. */
   readonly drainMs: number;
   /** How long is waited, after a cut, until all have everything. */
@@ -39,6 +41,7 @@ export const FULL: Scenario = {
   name: "full",
   load: { clients: 500, topics: 5, eventsPerSecond: 10, eventBytes: 200, durationMs: 10_000 },
   leadMs: 1000,
+  settleMs: 500,
   drainMs: 5000,
   // The slowest are hooks, whose breaker waits half a minute.
   patienceMs: 60_000,
@@ -56,6 +59,7 @@ export const QUICK: Scenario = {
   name: "quick",
   load: { clients: 200, topics: 2, eventsPerSecond: 10, eventBytes: 200, durationMs: 1000 },
   leadMs: 300,
+  settleMs: 200,
   cutMs: 400,
   // Every five seconds would take a third of the time.
   pollIntervalsMs: [200, 1000],

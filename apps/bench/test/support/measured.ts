@@ -11,10 +11,11 @@ export const NO_LOSSES: Losses = { lost: 0, doubled: 0, disordered: 0 };
 /** As small as a scenario can be. */
 export const TINY: Scenario = {
   ...FULL,
-  load: { clients: CLIENTS, topics: TOPICS, eventsPerSecond: 100, eventBytes: 80, durationMs: 400 },
+  load: { clients: CLIENTS, topics: TOPICS, eventsPerSecond: 60, eventBytes: 80, durationMs: 800 },
   leadMs: 100,
-  drainMs: 800,
-  patienceMs: 1000,
+  settleMs: 0,
+  drainMs: 2000,
+  patienceMs: 3000,
   cutMs: 0,
   hasStorm: false,
 };
