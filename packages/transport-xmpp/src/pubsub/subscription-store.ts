@@ -14,6 +14,8 @@ export interface StoredSubscription {
 
 /** A subscriber that was not seen for so long is forgotten. */
 const FORGET_MS = 90 * 86_400_000;
+/** Resources of one user that may have subscriptions; of more those that were not seen for longest are forgotten. */
+const MAX_RESOURCES = 50;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS subscriptions (
@@ -21,12 +23,16 @@ const SCHEMA = `
     PRIMARY KEY (jid, node)
   ) STRICT, WITHOUT ROWID;
 `;
+const SURPLUS = `
+  SELECT jid FROM subscriptions WHERE jid >= ? AND jid < ? GROUP BY jid
+  ORDER BY max(seen_at) DESC LIMIT -1 OFFSET ${MAX_RESOURCES}
+`;
 
 /** Subscriptions with their cursors. Comings and goings are written at once, cursors once a second. */
 export class SubscriptionStore implements Writer {
   readonly #clock: Clock;
   readonly #database: Database;
-  readonly #statements: { readonly put: StatementSync; readonly remove: StatementSync };
+  readonly #statements: Readonly<Record<"put" | "remove" | "surplus", StatementSync>>;
   readonly #byJid = new Map<string, Map<string, StoredSubscription>>();
   readonly #moved = new Set<StoredSubscription>();
 
@@ -42,6 +48,7 @@ export class SubscriptionStore implements Writer {
     this.#statements = {
       put: database.prepare("INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?, ?)"),
       remove: database.prepare("DELETE FROM subscriptions WHERE jid = ? AND node = ?"),
+      surplus: database.prepare(SURPLUS),
     };
     database.register(this);
   }
@@ -62,8 +69,11 @@ export class SubscriptionStore implements Writer {
 
   /** Keeps a new one. */
   add(subscription: StoredSubscription): void {
+    const isNew = !this.#byJid.has(subscription.jid);
     this.#hold(subscription);
-    if (subscription.isLasting) this.#put(subscription);
+    if (!subscription.isLasting) return;
+    this.#put(subscription);
+    if (isNew) this.#crop(subscription.jid);
   }
 
   /** Idempotent. */
@@ -106,6 +116,15 @@ export class SubscriptionStore implements Writer {
 
   written(): void {
     this.#moved.clear();
+  }
+
+  /** Clients that make up a name each time must not fill the disk. */
+  #crop(jid: string): void {
+    const bare = jid.split("/", 1)[0] ?? "";
+    // "0" is what comes next after "/".
+    for (const row of this.#statements.surplus.all(`${bare}/`, `${bare}0`)) {
+      for (const subscription of this.of(String(row["jid"]))) this.remove(subscription);
+    }
   }
 
   #hold(subscription: StoredSubscription): void {

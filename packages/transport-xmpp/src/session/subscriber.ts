@@ -114,16 +114,13 @@ export class Subscriber implements PubSubClient {
   async resume(nodes: readonly CutNode[], isAvailable: boolean): Promise<void> {
     this.#isAvailable = isAvailable;
     const { store } = this.#shared;
-    for (const { jid, node, cursor, isLasting } of nodes) {
+    const reading = nodes.map(async ({ jid, node, cursor, isLasting }) => {
       if (!isLasting) store.add({ jid, node, cursor, isLasting });
       const stored = store.find(jid, node);
       // One of a bare JID can have been given up by another device.
-      if (stored === undefined) continue;
-      store.reached(stored, cursor);
-      const filter = parseFilter(node);
-      // oxlint-disable-next-line no-await-in-loop
-      if (await this.#mayRead(filter)) this.#reader(stored, filter, cursor)?.start();
-    }
+      if (stored !== undefined) await this.#readOn(stored, cursor);
+    });
+    await Promise.all(reading);
   }
 
   /** The client is gone. Subscriptions that nobody can come back to are too. */
@@ -138,24 +135,23 @@ export class Subscriber implements PubSubClient {
     return this.#shared.sessions.of(this.name.bare);
   }
 
+  /** All at once: it may be the app that is asked whether they are granted. */
   async #readAll(subscriptions: readonly StoredSubscription[]): Promise<void> {
-    for (const stored of subscriptions) {
-      const filter = parseFilter(stored.node);
-      // Seen again, wherever its cursor is.
-      this.#shared.store.moved(stored);
-      // oxlint-disable-next-line no-await-in-loop
-      if (await this.#mayRead(filter)) this.#reader(stored, filter, stored.cursor)?.start();
-    }
+    await Promise.all(subscriptions.map((stored) => this.#readOn(stored, stored.cursor)));
   }
 
-  /** Whether a subscription of before is still granted; one that isn't stays, and is silent. */
-  async #mayRead(filter: Filter): Promise<boolean> {
+  /** Reads a subscription of before, if it is still granted; one that isn't stays, and is silent. */
+  async #readOn(stored: StoredSubscription, cursor: string): Promise<void> {
+    const { store } = this.#shared;
+    // Seen again, wherever its cursor is.
+    store.moved(stored);
+    store.reached(stored, cursor);
+    const filter = parseFilter(stored.node);
     try {
       await this.check("read", [filter]);
-      return true;
+      this.#reader(stored, filter, cursor)?.start();
     } catch (error) {
       if (toStanzaError(error) === null) throw error;
-      return false;
     }
   }
 
