@@ -18,6 +18,8 @@ export interface Line {
   readonly end: string | null;
   /** Whether what was sent has been answered, all but the last. Where elements have no answers of their own, always. */
   readonly isSettled: boolean;
+  /** Whether the server can say nothing until it is asked. */
+  readonly isSilent: boolean;
   /** Sends elements as the binding sends them. */
   send(content: string | Buffer): void;
   destroy(): void;
@@ -39,13 +41,19 @@ export function headOf(binding: BindingName): string {
   return HEADS[binding];
 }
 
-export async function connect(binding: BindingName, target: Target): Promise<Line> {
+/** @param headers of what goes by HTTP */
+export async function connect(
+  binding: BindingName,
+  target: Target,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Line> {
   if (binding === "tcp") return TcpLine.open(target);
-  return binding === "websocket" ? WebSocketLine.open(target) : new BoshLine(target.boshUrl);
+  return binding === "websocket" ? WebSocketLine.open(target, headers) : new BoshLine(target, headers);
 }
 
 class TcpLine implements Line {
   readonly isSettled = true;
+  readonly isSilent = false;
   readonly #stream: RawStream;
 
   static async open({ tcpPort }: Target): Promise<TcpLine> {
@@ -76,12 +84,13 @@ class TcpLine implements Line {
 /** Each piece of content is a message. */
 class WebSocketLine implements Line {
   readonly isSettled = true;
+  readonly isSilent = false;
   readonly #ws: WebSocket;
   text = "";
   end: string | null = null;
 
-  static async open({ websocketUrl }: Target): Promise<WebSocketLine> {
-    const line = new WebSocketLine(new WebSocket(websocketUrl, "xmpp"));
+  static async open({ websocketUrl }: Target, headers: Readonly<Record<string, string>>): Promise<WebSocketLine> {
+    const line = new WebSocketLine(new WebSocket(websocketUrl, "xmpp", { headers }));
     await until("the upgrade", () => line.#ws.readyState !== WebSocket.CONNECTING);
     return line;
   }
@@ -105,6 +114,7 @@ class WebSocketLine implements Line {
 /** Each piece of content is a request, the first one the creation of a session. */
 class BoshLine implements Line {
   readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
   /** By their rids. */
   readonly #waiting = new Set<number>();
   readonly #ends = new Map<number, string>();
@@ -112,8 +122,9 @@ class BoshLine implements Line {
   #sid = "";
   text = "";
 
-  constructor(url: string) {
-    this.#url = url;
+  constructor({ boshUrl }: Target, headers: Readonly<Record<string, string>>) {
+    this.#url = boshUrl;
+    this.#headers = headers;
   }
 
   /** Of several requests the first one says it. */
@@ -125,6 +136,10 @@ class BoshLine implements Line {
 
   get isSettled(): boolean {
     return this.#waiting.size === 0 || (this.#waiting.size === 1 && this.#waiting.has(this.#rid));
+  }
+
+  get isSilent(): boolean {
+    return this.#waiting.size === 0;
   }
 
   send(content: string | Buffer): void {
@@ -139,7 +154,8 @@ class BoshLine implements Line {
     };
     const [start = "", end = ""] = body(attributes, "\0").split("\0");
     this.#waiting.add(rid);
-    void post(this.#url, Buffer.concat([Buffer.from(start), Buffer.from(content), Buffer.from(end)])).then(
+    const whole = Buffer.concat([Buffer.from(start), Buffer.from(content), Buffer.from(end)]);
+    void post(this.#url, whole, this.#headers).then(
       (answer) => this.#answered(rid, answer),
       () => this.#answered(rid, ""),
     );

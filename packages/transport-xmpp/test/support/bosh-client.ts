@@ -5,8 +5,12 @@ export function body(attributes: Readonly<Record<string, string | number>>, cont
 }
 
 /** Sends one request; the answer's body. */
-export async function post(url: string, text: string | Uint8Array): Promise<string> {
-  const headers = { "content-type": "text/xml; charset=utf-8" };
+export async function post(
+  url: string,
+  text: string | Uint8Array,
+  more: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const headers = { "content-type": "text/xml; charset=utf-8", ...more };
   const response = await fetch(url, { method: "POST", headers, body: text });
   return response.text();
 }
