@@ -111,7 +111,7 @@ describe("the cook", () => {
     hire({ shop: parlour.url, onTrouble: (reason) => troubles.push(reason) });
     const before = await parlour.order("margherita");
     await untilReady(parlour, before.id);
-    await parlour.gateway.close();
+    await parlour.gateway.drain();
     await vi.waitUntil(() => troubles.length > 0, WAIT);
     // Past the gateway: nobody is told, and the cook finds it in the list.
     const during = await parlour.order("marinara", parlour.appUrl);
