@@ -67,7 +67,7 @@ export const LANES: readonly LaneAbout[] = [
   {
     name: "switcher",
     title: "Changes its transport",
-    line: "One cursor: it goes on wherever it was.",
+    line: "One cursor, good on all of them.",
     manners: IN_ORDER,
     parties: CLIENT_AND_GATEWAY,
   },

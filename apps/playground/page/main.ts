@@ -60,9 +60,12 @@ const stage = new Stage();
 const setup = await untilAnswered(() => Stage.setup());
 const page = new Page(setup, stage, clock);
 
-/** What is told before the lanes have begun. */
+/** What is told before the lanes have begun; the state is shown at once. */
 let early: StageMessage[] = [];
-let take = (message: StageMessage): void => void early.push(message);
+let take = (message: StageMessage): void => {
+  if (message.kind === "state") page.take(message);
+  else early.push(message);
+};
 const hearing = Promise.withResolvers<void>();
 stage.listen(
   (message) => {
@@ -77,9 +80,10 @@ await page.registerHook();
 page.begin(
   await untilAnswered(() => {
     // What was told by now was in the log by now, and is behind where the lanes begin.
-    early = early.filter(({ kind }) => kind === "state");
+    early = [];
     return readBeginning(setup.gateway);
   }),
 );
 take = (message) => page.take(message);
+// Arrows of that time are of clients of an earlier page.
 for (const message of early) if (message.kind !== "arrow") take(message);

@@ -26,6 +26,7 @@ import { Webhook } from "./webhook.ts";
 
 /** How often figures and the board are brought up to date. */
 const REFRESH_MS = 200;
+const SAY_EVERY_MS = 2_000;
 const SPAN_MS = { wide: 20_000, narrow: 10_000 } as const;
 
 /** The page: everything that is on it, put together. */
@@ -42,6 +43,9 @@ export class Page {
   readonly #register = make("button", "register");
   readonly #moods: HTMLFieldSetElement;
   #readers: Readers | null = null;
+  /** What is ready, and has not been said yet. */
+  #unsaid: OrderData[] = [];
+  #saidAt = 0;
 
   constructor(setup: Setup, stage: Stage, clock: StageClock) {
     this.#setup = setup;
@@ -50,7 +54,7 @@ export class Page {
     this.#parlour = new Parlour(clock, {
       changed: () => this.#diagram.changed(),
       did: (deed) => this.#guide.did(deed),
-      ready: (order) => this.#announce(order),
+      ready: (order) => this.#unsaid.push(order),
       state: (state) => this.#show(state),
     });
     this.#board = new OrderBoard(this.#parlour.orders);
@@ -116,6 +120,7 @@ export class Page {
     void this.#webhook.check();
     this.#board.update(now);
     this.#diagram.update(now);
+    this.#announce(now);
   }
 
   /** The shop answers for its own origin only: whether it took the order, the lanes tell. */
@@ -145,8 +150,14 @@ export class Page {
     if (mood !== null) mood.checked = true;
   }
 
-  #announce({ pizza, id }: OrderData): void {
-    say(find(document, "#announcer"), `${pizza} ${id} is ready`);
+  /** Says what has become ready, not more often than one can listen. */
+  #announce(now: number): void {
+    const [first, ...others] = this.#unsaid;
+    if (first === undefined || now - this.#saidAt < SAY_EVERY_MS) return;
+    const text = others.length === 0 ? `${first.pizza} ${first.id} is ready` : `${others.length + 1} pizzas are ready`;
+    say(find(document, "#announcer"), text);
+    this.#unsaid = [];
+    this.#saidAt = now;
   }
 
   #fillSettings(): void {

@@ -218,6 +218,34 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await vi.waitUntil(async () => (await page.locator("#span-text").textContent()) !== "20 s");
   }, 60_000);
 
+  test("by touch: tap an arrow, close it again, pinch", async () => {
+    const { page } = await begin((fresh) => fresh.setViewportSize({ width: 390, height: 844 }));
+    const touch = await page.context().newCDPSession(page);
+    await touch.send("Emulation.setTouchEmulationEnabled", { enabled: true });
+    const fingers = (type: "touchStart" | "touchMove" | "touchEnd", ...xs: readonly number[]): Promise<unknown> =>
+      touch.send("Input.dispatchTouchEvent", { type, touchPoints: xs.map((x, id) => ({ x, y, id })) });
+    await open.order("marinara");
+    await open.untilAllHave(EVENTS);
+    await page.locator("#pause").click();
+    const strip = open.lane("sse").locator("canvas");
+    await strip.scrollIntoViewIfNeeded();
+    const box = await strip.boundingBox();
+    if (box === null) throw new Error("no strip");
+    const y = box.y + box.height / 2;
+    let x = box.x + box.width;
+    while (x > box.x && !(await page.locator("#bytes").isVisible())) {
+      await fingers("touchStart", (x -= 12));
+      await fingers("touchEnd");
+    }
+    expect(await page.locator("#bytes-text").textContent()).toContain('"pizza":"marinara"');
+    await page.locator("#bytes-close").click();
+    expect(await page.locator("#bytes").isVisible()).toBe(false);
+    await fingers("touchStart", 150, 250);
+    for (const by of [10, 20, 30, 40, 50]) await fingers("touchMove", 150 - by, 250 + by);
+    await fingers("touchEnd");
+    await vi.waitUntil(async () => Number.parseFloat((await page.locator("#span-text").textContent()) ?? "") < 8);
+  }, 60_000);
+
   test.each([
     [1440, "light"],
     [820, "dark"],
