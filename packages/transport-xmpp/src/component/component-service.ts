@@ -41,8 +41,9 @@ export class ComponentService {
   #iq(iq: XmlNode, from: string): void {
     const type = iq.attribute("type");
     if (type === "result" || type === "error") return;
-    if (!this.#allowanceOf(bareOf(from)).take())
-      return this.#refuse(iq, from, new StanzaError("wait", "policy-violation"));
+    if (!this.#allowanceOf(bareOf(from)).take()) {
+      return this.#refuse(iq, from, new StanzaError("wait", "policy-violation"), "rate-limited");
+    }
     if (this.#waiting.length >= MAX_WAITING) {
       return this.#refuse(iq, from, new StanzaError("wait", "resource-constraint"));
     }
@@ -110,9 +111,8 @@ export class ComponentService {
     }
   }
 
-  #refuse(stanza: XmlNode, from: string, error: StanzaError): void {
-    const { meter } = this.#shared;
-    meter.refused("xmpp", error.condition === "policy-violation" ? "rate-limited" : error.condition);
+  #refuse(stanza: XmlNode, from: string, error: StanzaError, code: string = error.condition): void {
+    this.#shared.meter.refused("xmpp", code);
     this.#put(errorOf(stanza, error, from));
   }
 

@@ -22,6 +22,9 @@ export class ScriptedServer {
   answer: (to: string, id: string) => string | null = (to, id) =>
     `<iq type='result' id='${id}' from='${to}' to='pubsub.example.org'/>`;
 
+  /** What has come, before pings in it are answered. */
+  onText: (text: string) => void = () => undefined;
+
   private constructor() {
     this.#server = createServer((socket) => this.#accept(socket));
   }
@@ -85,6 +88,7 @@ export class ScriptedServer {
       const text = chunk.toString();
       this.text += text;
       this.#unread += text;
+      this.onText(text);
       if (this.#unread.includes("<stream:stream ")) {
         this.#unread = "";
         socket.write(
