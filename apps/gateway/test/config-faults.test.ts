@@ -322,6 +322,14 @@ describe("what one key alone can't show", () => {
     "transports: { polling: false, long-polling: false, sse: true, websocket: {}, comet: true, xmpp: true }",
   ])("good: %s", async (text) => expect(await faultsOf(`${open}${text}\n`)).toEqual([]));
 
+  test("xmpp: who may read by it may read", async () => {
+    const grants = 'grants: [{ jid: example.org, read: ["**"] }]';
+    const joined = `transports: { xmpp: { component: { ${component}, service: "xmpp://a:1", ${grants} } } }`;
+    expect(await faultsOf(joined)).toEqual([]);
+    expect(await faultsOf("transports: { xmpp: { accounts: [{ name: a, password: b }] } }")).toEqual([]);
+    expect(await faultsOf("transports: { xmpp: true }")).toEqual([expect.stringContaining("access: nobody may read")]);
+  });
+
   test("xmpp: files of certificates are looked at", async () => {
     const pem = "-----BEGIN CERTIFICATE-----\n";
     await withFiles({ "cert.pem": pem, "key.pem": "no key" }, async (directory) => {

@@ -80,7 +80,7 @@ class Checker {
   access(): void {
     const { config, mode } = this.#subject;
     const { access, app } = config;
-    const hasSource = access.public.length > 0 || access.jwt !== null || access.app !== null;
+    const hasSource = access.public.length > 0 || access.jwt !== null || access.app !== null || hasXmppGrants(config);
     if (!hasSource && mode === "serve") {
       const message = "nobody may read anything; expected access.public, access.jwt or access.app";
       this.#fault("access", message);
@@ -209,4 +209,9 @@ class Checker {
 function isWithin(inner: string, outer: string): boolean {
   if (outer === "") return false;
   return inner === outer || inner.startsWith(`${outer}.`) || inner.startsWith(`${outer}[`);
+}
+
+/** Whether somebody may do something who comes by XMPP with a password, or from another server. */
+function hasXmppGrants({ transports: { xmpp } }: Config): boolean {
+  return xmpp !== false && (xmpp.accounts.length > 0 || (xmpp.component?.grants.length ?? 0) > 0);
 }
