@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { planOf } from "../src/plan/plan.ts";
 import { readScenario } from "../src/plan/read-scenario.ts";
@@ -79,6 +80,11 @@ describe("a scenario file", () => {
       transports: ["sse"],
       cutMs: 2000,
     });
+  });
+
+  test("that comes with the benchmark can be read", async () => {
+    const scenario = await scenarioFile(fileURLToPath(new URL("../scenarios/many-topics.yaml", import.meta.url)));
+    expect(scenario).toMatchObject({ name: "many-topics", load: { topics: 500 }, cutMs: 0, hasStorm: false });
   });
 
   test.each([

@@ -42,6 +42,7 @@ export class XmppDialogue {
   /** Stanzas since the stream is managed. */
   #handled = 0;
   #resumption: string | null = null;
+  #jid = "";
 
   constructor(host: ClientHost, client: number, domain: string) {
     this.#host = host;
@@ -119,8 +120,6 @@ export class XmppDialogue {
       case "live":
     }
   }
-
-  #jid = "";
 
   #live(): void {
     this.#state = "live";

@@ -39,7 +39,7 @@ export const TRANSPORTS: readonly string[] = [
 /** Everything, in a few minutes. */
 export const FULL: Scenario = {
   name: "full",
-  load: { clients: 500, topics: 5, eventsPerSecond: 10, eventBytes: 200, durationMs: 10_000 },
+  load: { clients: 500, topics: 2, eventsPerSecond: 10, eventBytes: 200, durationMs: 10_000 },
   leadMs: 1000,
   settleMs: 500,
   drainMs: 5000,
