@@ -1,5 +1,6 @@
 import type { HookFlow } from "./hook-flow.ts";
 import type { Origin } from "./origin.ts";
+import { Pace } from "./pace.ts";
 
 /** Options of {@link Turns}. */
 export interface TurnsOptions {
@@ -10,9 +11,6 @@ export interface TurnsOptions {
   readonly begin: (flow: HookFlow, origin: Origin) => void;
 }
 
-/** Time for beginning requests in one turn of the event loop, so that a storm of hooks delays nobody else: a few of them. */
-const TURN_MS = 0.5;
-
 /**
  * Whose turn it is. Each flow that has something to send stands in its origin's ring, each origin that has room in this
  * one: so every origin gets its turn, and within it every hook, however much others have to send.
@@ -22,7 +20,7 @@ export class Turns {
   readonly #ring: Origin[] = [];
   /** Flows with nothing but retries, of which there are enough under way. */
   readonly #starved = new Set<HookFlow>();
-  #isComing = false;
+  readonly #pace: Pace = new Pace((isOver) => this.#begin(isOver));
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -42,7 +40,7 @@ export class Turns {
     if (origin.isQueued || origin.flows.length === 0 || !origin.hasRoom(this.#options.nowMs())) return;
     origin.isQueued = true;
     this.#ring.push(origin);
-    this.#comeSoon();
+    this.#pace.wake();
   }
 
   /** The flow has to wait for a retry to end, its own or another's. */
@@ -58,23 +56,14 @@ export class Turns {
 
   /** Something may be begun again. */
   goOn(): void {
-    if (this.#ring.length > 0) this.#comeSoon();
+    if (this.#ring.length > 0) this.#pace.wake();
   }
 
-  #comeSoon(): void {
-    if (this.#isComing) return;
-    this.#isComing = true;
-    setImmediate(() => {
-      this.#isComing = false;
-      this.#come();
-    });
-  }
-
-  #come(): void {
-    const endMs = performance.now() + TURN_MS;
+  /** Whether there is more to begin. */
+  #begin(isOver: () => boolean): boolean {
     while (this.#options.mayBegin()) {
       const origin = this.#ring.shift();
-      if (origin === undefined) return;
+      if (origin === undefined) return false;
       origin.isQueued = false;
       if (!origin.hasRoom(this.#options.nowMs())) continue;
       const flow = origin.flows.shift();
@@ -82,10 +71,8 @@ export class Turns {
       flow.isQueued = false;
       this.#options.begin(flow, origin);
       this.enqueue(origin);
-      if (performance.now() >= endMs) {
-        this.goOn();
-        return;
-      }
+      if (isOver()) return this.#ring.length > 0;
     }
+    return false;
   }
 }

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { Clock, Logger } from "@sluice/core";
+import { Pace } from "../engine/pace.ts";
 import type { HookSecret } from "../hooks/hook.ts";
 import type { Answer } from "./sender.ts";
 import type {
@@ -42,6 +43,9 @@ const AGAIN_MS = 100;
 const AGAIN_MAX_MS = 30_000;
 const SETTLED_MS = 60_000;
 
+/** Answers that are passed on in one turn of the event loop; what is made of them is done in microtasks behind it. */
+const PORTION_ANSWERS = 16;
+
 const STOPPED: Answer = { kind: "failed", error: "shutdown", reason: "the gateway stops" };
 const CRASHED: Answer = { kind: "failed", error: "thread", reason: "the thread that sends has ended" };
 
@@ -56,6 +60,8 @@ export class SenderLink {
   readonly #options: SenderLinkOptions;
   readonly #underWay = new Map<number, (answer: Answer) => void>();
   #waiting: Waiting[] = [];
+  readonly #answers: TicketedAnswer[] = [];
+  readonly #pace: Pace = new Pace(() => this.#settleSome());
   #worker: Worker;
   readonly #began = Promise.withResolvers<void>();
   #hasBegun = false;
@@ -181,11 +187,18 @@ export class SenderLink {
         this.#send();
         return;
       case "answers":
-        for (const answer of message.answers) this.#settle(answer);
+        this.#answers.push(...message.answers);
+        this.#pace.wake();
         return;
       case "resolve":
         void this.#resolve(message.ticket, message.hostname);
     }
+  }
+
+  /** Whether there are more. */
+  #settleSome(): boolean {
+    for (const answer of this.#answers.splice(0, PORTION_ANSWERS)) this.#settle(answer);
+    return this.#answers.length > 0;
   }
 
   #settle({ ticket, answer }: TicketedAnswer): void {

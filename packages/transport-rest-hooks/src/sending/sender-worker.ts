@@ -1,7 +1,7 @@
 // Entry of the thread that sends: sockets, TLS, HTTP and signatures. A file of its own that bundlers must put beside the
 // link's.
-import { setPriority } from "node:os";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
+import { standBack } from "../background-thread.ts";
 import { AskedResolver } from "./asked-resolver.ts";
 import { Sender, type TargetRequest } from "./sender.ts";
 import type { FromSender, SenderInit, TicketedAnswer, ToSender, UnsignedRequest } from "./sender-messages.ts";
@@ -9,8 +9,6 @@ import { Signer } from "./signer.ts";
 import { TargetGuard } from "./target-guard.ts";
 
 const USER_AGENT = ["user-agent", "Sluice"] as const;
-/** Deliveries can wait for a moment; readers on other transports are who the cores are for. */
-const NICENESS = 19;
 
 /** The thread's side of a `SenderLink`. */
 class SenderThread {
@@ -90,6 +88,7 @@ class SenderThread {
   }
 }
 
-// Only on Linux do threads have a niceness of their own; elsewhere it would be the whole process's.
-if (process.platform === "linux") setPriority(NICENESS);
-if (parentPort !== null) new SenderThread(parentPort, workerData as SenderInit).begin();
+if (parentPort !== null) {
+  standBack();
+  new SenderThread(parentPort, workerData as SenderInit).begin();
+}

@@ -1,5 +1,6 @@
 // Entry of the store's thread. A file of its own that bundlers must put beside the store's.
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
+import { standBack } from "../background-thread.ts";
 import type { FromStore, StoreInit, ToStore } from "./store-messages.ts";
 import { openStore } from "./store-schema.ts";
 import { StoreWriter } from "./store-writer.ts";
@@ -32,6 +33,7 @@ function serve(port: MessagePort, { path }: StoreInit): void {
 
 if (parentPort !== null) {
   const port = parentPort;
+  standBack();
   try {
     serve(port, workerData as StoreInit);
   } catch (error) {
