@@ -45,7 +45,11 @@ export class Diagram {
     this.#listener = listener;
     const { changes, gatewayTroubles } = parlour;
     const moved = (): void => this.#moved();
-    this.#timebar = new Timebar(window, { moved, stepped: (by) => this.#step(by) });
+    this.#timebar = new Timebar(window, {
+      moved,
+      stepped: (by) => this.#step(by),
+      lookedAt: () => this.#picked?.arrow.beganAt,
+    });
     this.#views = parlour.lanes.map((lane) => {
       const { name } = lane.about;
       return new LaneView(

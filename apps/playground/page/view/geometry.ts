@@ -44,22 +44,22 @@ export function layOut(recording: Recording, axis: Axis): DrawnArrow[] {
       if (arrow.endedAt > axis.to + LONGEST_TRANSFER_MS) break;
       continue;
     }
-    const isDown = arrow.from === "client";
-    const x = axis.x(arrow.beganAt);
     const before = arrived[arrow.from];
-    const x1 = before.at <= arrow.beganAt ? Math.max(x, Math.min(before.x, x + MOVED)) : x;
-    const x2 = Math.max(axis.x(arrow.endedAt), x1 + LEAN);
-    arrived[isDown ? "gateway" : "client"] = { x: x2, at: arrow.endedAt };
-    drawn.push({
-      arrow,
-      x1,
-      x2,
-      y1: isDown ? STRIP.client : STRIP.gateway,
-      y2: isDown ? STRIP.gateway : STRIP.client,
-      isWasted: arrow.isWasted || (recording.exchangeOf(arrow)?.isWasted ?? false),
-    });
+    const one = place(arrow, axis, before.at <= arrow.beganAt ? before.x : undefined);
+    arrived[arrow.from === "client" ? "gateway" : "client"] = { x: one.x2, at: arrow.endedAt };
+    drawn.push({ ...one, isWasted: arrow.isWasted || (recording.exchangeOf(arrow)?.isWasted ?? false) });
   }
   return drawn;
+}
+
+/** An arrow at its time; or as little to the right as lets it begin behind `after`. */
+export function place(arrow: Arrow, axis: Axis, after: number = Number.NEGATIVE_INFINITY): DrawnArrow {
+  const x = axis.x(arrow.beganAt);
+  const x1 = Math.max(x, Math.min(after, x + MOVED));
+  const x2 = Math.max(axis.x(arrow.endedAt), x1 + LEAN);
+  const isDown = arrow.from === "client";
+  const [y1, y2] = isDown ? [STRIP.client, STRIP.gateway] : [STRIP.gateway, STRIP.client];
+  return { arrow, x1, x2, y1, y2, isWasted: arrow.isWasted };
 }
 
 /** The arrow that is nearest to a point, if one is near. */

@@ -4,7 +4,7 @@ import type { Ledger } from "../model/ledger.ts";
 import type { Recording } from "../model/recording.ts";
 import type { Span, Spans } from "../model/spans.ts";
 import type { Axis, DrawnArrow } from "./geometry.ts";
-import { layOut, STRIP } from "./geometry.ts";
+import { layOut, place, STRIP } from "./geometry.ts";
 import { bytes } from "./format.ts";
 import { type Label, LabelRow } from "./labels.ts";
 import type { Palette } from "./palette.ts";
@@ -121,13 +121,12 @@ export class StripPainter {
 
   /** The ground between a question and its answer: in the colour of what it brought, hatched if that was nothing. */
   #paintExchanges(drawn: readonly DrawnArrow[]): void {
-    const requests = new Map<number, DrawnArrow>();
-    for (const one of drawn) {
-      const { arrow } = one;
-      if (arrow.what === "request") requests.set(arrow.number, one);
-      const exchange = this.#subject.recording.exchangeOf(arrow);
-      const asked = exchange?.response === arrow ? requests.get(exchange.request.number) : undefined;
-      if (asked !== undefined && exchange?.isStream === false) this.#between(asked, one, exchange.isWasted);
+    const { axis } = this.#picture;
+    const inPicture = new Map(drawn.map((one) => [one.arrow.number, one]));
+    const placeOf = (arrow: Arrow): DrawnArrow => inPicture.get(arrow.number) ?? place(arrow, axis);
+    for (const { request, response, isStream, isWasted } of this.#subject.recording.exchanges()) {
+      if (response === null || isStream || request.beganAt > axis.to || response.endedAt < axis.from) continue;
+      this.#between(placeOf(request), placeOf(response), isWasted);
     }
   }
 
@@ -299,13 +298,15 @@ export class StripPainter {
     const { axis } = this.#picture;
     const step = 5;
     const offset = axis.x(0) % step;
+    const left = Math.max(0, x);
+    const right = Math.min(axis.width, x + width);
     context.save();
     context.beginPath();
     context.rect(x, y, width, height);
     context.clip();
     context.beginPath();
-    const first = Math.floor((x - offset) / step) * step + offset - height;
-    for (let at = first; at < x + width; at += step) {
+    const first = Math.floor((left - offset) / step) * step + offset - height;
+    for (let at = first; at < right; at += step) {
       context.moveTo(at, y + height);
       context.lineTo(at + height, y);
     }

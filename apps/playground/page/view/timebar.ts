@@ -5,6 +5,8 @@ import { duration } from "./format.ts";
 /** What the buttons above the lanes ask for. */
 export interface TimebarListener {
   moved(): void;
+  /** The time that is looked at, if there is one: zooming goes there. */
+  lookedAt(): number | undefined;
   /** To the next arrow (1) or the previous one (-1). */
   stepped(by: 1 | -1): void;
 }
@@ -36,7 +38,10 @@ export class Timebar {
   }
 
   zoom(where: "in" | "out"): void {
-    this.#window.zoom(where === "in" ? 1 / ZOOM : ZOOM, this.#window.isFollowing ? 1 : 0.5);
+    const time = this.#listener.lookedAt();
+    const place = time === undefined ? Number.NaN : this.#window.x(time, 1);
+    const anchor = place >= 0 && place <= 1 ? place : this.#window.isFollowing ? 1 : 0.5;
+    this.#window.zoom(where === "in" ? 1 / ZOOM : ZOOM, anchor);
     this.#listener.moved();
   }
 
