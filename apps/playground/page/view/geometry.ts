@@ -45,7 +45,7 @@ export function layOut(recording: Recording, axis: Axis): DrawnArrow[] {
       continue;
     }
     const before = arrived[arrow.from];
-    const one = place(arrow, axis, before.at <= arrow.beganAt ? before.x : undefined);
+    const one = placeArrow(arrow, axis, before.at <= arrow.beganAt ? before.x : undefined);
     arrived[arrow.from === "client" ? "gateway" : "client"] = { x: one.x2, at: arrow.endedAt };
     drawn.push({ ...one, isWasted: arrow.isWasted || (recording.exchangeOf(arrow)?.isWasted ?? false) });
   }
@@ -53,7 +53,7 @@ export function layOut(recording: Recording, axis: Axis): DrawnArrow[] {
 }
 
 /** An arrow at its time; or as little to the right as lets it begin behind `after`. */
-export function place(arrow: Arrow, axis: Axis, after: number = Number.NEGATIVE_INFINITY): DrawnArrow {
+export function placeArrow(arrow: Arrow, axis: Axis, after: number = Number.NEGATIVE_INFINITY): DrawnArrow {
   const x = axis.x(arrow.beganAt);
   const x1 = Math.max(x, Math.min(after, x + MOVED));
   const x2 = Math.max(axis.x(arrow.endedAt), x1 + LEAN);

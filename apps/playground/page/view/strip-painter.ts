@@ -4,7 +4,7 @@ import type { Ledger } from "../model/ledger.ts";
 import type { Recording } from "../model/recording.ts";
 import type { Span, Spans } from "../model/spans.ts";
 import type { Axis, DrawnArrow } from "./geometry.ts";
-import { layOut, place, STRIP } from "./geometry.ts";
+import { layOut, placeArrow, STRIP } from "./geometry.ts";
 import { bytes } from "./format.ts";
 import { type Label, LabelRow } from "./labels.ts";
 import type { Palette } from "./palette.ts";
@@ -123,7 +123,7 @@ export class StripPainter {
   #paintExchanges(drawn: readonly DrawnArrow[]): void {
     const { axis } = this.#picture;
     const inPicture = new Map(drawn.map((one) => [one.arrow.number, one]));
-    const placeOf = (arrow: Arrow): DrawnArrow => inPicture.get(arrow.number) ?? place(arrow, axis);
+    const placeOf = (arrow: Arrow): DrawnArrow => inPicture.get(arrow.number) ?? placeArrow(arrow, axis);
     for (const { request, response, isStream, isWasted } of this.#subject.recording.exchanges()) {
       if (response === null || isStream || request.beganAt > axis.to || response.endedAt < axis.from) continue;
       this.#between(placeOf(request), placeOf(response), isWasted);

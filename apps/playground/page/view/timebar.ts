@@ -38,10 +38,7 @@ export class Timebar {
   }
 
   zoom(where: "in" | "out"): void {
-    const time = this.#listener.lookedAt();
-    const place = time === undefined ? Number.NaN : this.#window.x(time, 1);
-    const anchor = place >= 0 && place <= 1 ? place : this.#window.isFollowing ? 1 : 0.5;
-    this.#window.zoom(where === "in" ? 1 / ZOOM : ZOOM, anchor);
+    this.#window.zoom(where === "in" ? 1 / ZOOM : ZOOM, this.#anchor());
     this.#listener.moved();
   }
 
@@ -50,5 +47,13 @@ export class Timebar {
     this.#pause.classList.toggle("paused", !isFollowing);
     say(find(this.#pause, ".name"), isFollowing ? "Pause" : "Go on");
     say(this.#span, duration(spanMs));
+  }
+
+  /** What stays where it is: what is looked at, else the present, else the middle. */
+  #anchor(): number {
+    const time = this.#listener.lookedAt();
+    const place = time === undefined ? -1 : this.#window.x(time, 1);
+    if (place >= 0 && place <= 1) return place;
+    return this.#window.isFollowing ? 1 : 0.5;
   }
 }
