@@ -29,7 +29,7 @@ export class Crowd implements ClientHost {
   readonly #clients: readonly Client[];
   readonly #isReady: Uint8Array;
   #readyCount = 0;
-  /** How much of its topic each client must have to be whole, or one of the two below. */
+  /** How much of its topic each client must have to be whole, or one of the two above. */
   readonly #mustHave: Int32Array;
   #unwhole = 0;
   #lastWholeMs = 0;

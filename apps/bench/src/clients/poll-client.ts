@@ -27,7 +27,7 @@ export class PollClient implements Client, HttpListener {
     this.#host = host;
     this.#target = target;
     this.#client = client;
-    this.#path = fill(target.path, { topic: topicName(host.tally.topicOf(client)), client: String(client) });
+    this.#path = fill(target.path, { topic: topicName(host.tally.topicOf(client)) });
     this.#connection = new HttpConnection(host.wire, target.port, this);
   }
 
@@ -93,8 +93,8 @@ export class PollClient implements Client, HttpListener {
   #ask(): void {
     this.#isWaiting = true;
     this.#isDue = false;
-    const { port, headers, waiting } = this.#target;
-    const more = [...headers, ...(this.#place === "" ? [] : waiting)].map((header) => `${header}\r\n`).join("");
+    const { port, waiting } = this.#target;
+    const more = this.#place === "" ? "" : waiting.map((header) => `${header}\r\n`).join("");
     this.#connection.send(`GET ${this.#path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${more}${this.#place}\r\n`);
   }
 }

@@ -26,7 +26,7 @@ export class SseClient implements Client {
     this.#host = host;
     this.#target = target;
     this.#client = client;
-    this.#path = fill(target.path, { topic: topicName(host.tally.topicOf(client)), client: String(client) });
+    this.#path = fill(target.path, { topic: topicName(host.tally.topicOf(client)) });
   }
 
   open(): void {

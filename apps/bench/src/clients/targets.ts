@@ -8,7 +8,7 @@ export type Target =
   | BoshTarget
   | HookTarget;
 
-/** In paths and texts, `{topic}` is the name of the client's topic, `{client}` its number. */
+/** In paths and texts, `{topic}` is the name of the client's topic. */
 interface OnPort {
   readonly port: number;
 }
@@ -17,7 +17,6 @@ interface OnPort {
 export interface PollTarget extends OnPort {
   readonly kind: "poll";
   readonly path: string;
-  readonly headers: readonly string[];
   /** Headers of all requests but the first, which is to be answered at once with a place to go on from. */
   readonly waiting: readonly string[];
   /** Headers of an answer that the next request repeats, by which name: how the client says how far it has got. */

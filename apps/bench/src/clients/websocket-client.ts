@@ -22,7 +22,7 @@ export class WebSocketClient implements Client, WebSocketListener {
     this.#host = host;
     this.#target = target;
     this.#client = client;
-    this.#values = { topic: topicName(host.tally.topicOf(client)), client: String(client) };
+    this.#values = { topic: topicName(host.tally.topicOf(client)) };
   }
 
   open(): void {

@@ -2,7 +2,7 @@ import { measureFanOut, fanOutText, FAN_OUT_MODES } from "../fan-out/fan-out.ts"
 import { runScenario } from "../measure/run-scenario.ts";
 import { PEERS } from "../peers/peers.ts";
 import { parseCount } from "../plan/quantity.ts";
-import { readScenario, ScenarioError } from "../plan/read-scenario.ts";
+import { parsedAt, readScenario, ScenarioError } from "../plan/read-scenario.ts";
 import { scenarioFile } from "../plan/scenario-file.ts";
 import { FULL, QUICK, type Scenario } from "../plan/scenario.ts";
 import type { ProgressOutput } from "../progress/progress.ts";
@@ -78,7 +78,7 @@ async function runFanOut(given: Given, { stdout, stderr }: Io): Promise<0> {
     modes: given.positionals,
     kinds: (given.text("kind") ?? "ws,sse").split(","),
     servers: (given.text("server") ?? "sluice,sluice-memory,ws-tuned").split(","),
-    rounds: parseCount(1, 100)(given.text("rounds") ?? 3),
+    rounds: parsedAt("--rounds", () => parseCount(1, 100)(given.text("rounds") ?? 3)),
     onStep: (step) => stderr.write(`${step}\n`),
   });
   stdout.write(fanOutText(rows, given.has("json")));

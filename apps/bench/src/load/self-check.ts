@@ -12,14 +12,13 @@ const EVERY_MS = 10;
 
 /** Watches the process that it runs in: its CPU, and its event loop by a timer that should come every 10 ms. */
 export class SelfCheck {
-  readonly #timer: NodeJS.Timeout;
   #dueMs = nowMs() + EVERY_MS;
   #worstLagMs = 0;
   #sinceMs = nowMs();
   #cpu = process.cpuUsage();
 
   constructor() {
-    this.#timer = setInterval(() => this.#tick(), EVERY_MS);
+    setInterval(() => this.#tick(), EVERY_MS);
   }
 
   /** Begins to count anew. */
@@ -38,10 +37,6 @@ export class SelfCheck {
   get strain(): Strain {
     const { user, system } = process.cpuUsage(this.#cpu);
     return { cpuShare: (user + system) / 1000 / Math.max(1, nowMs() - this.#sinceMs), worstLagMs: this.#worstLagMs };
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
   }
 
   #tick(): void {

@@ -40,10 +40,6 @@ export class ServedProcess<Request extends object, Answer extends { readonly ans
     });
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0;
-  }
-
   /** @throws if it answers that it failed, or ends instead */
   async ask<Kind extends Answer["answer"]>(
     request: Request,

@@ -35,10 +35,6 @@ export class Generator {
     );
   }
 
-  get pids(): readonly number[] {
-    return [...this.#clients, this.#publisher].map(({ pid }) => pid);
-  }
-
   /** Publishes events that are not counted. */
   async warm(target: PublishTarget, events: number): Promise<void> {
     await this.#publisher.ask({ ask: "warm", target, events, eventBytes: this.#load.eventBytes }, "done");

@@ -57,5 +57,5 @@ function targetOf(transport: string, port: number): Target {
     ["last-modified", "If-Modified-Since"],
     ["etag", "If-None-Match"],
   ] as const;
-  return { kind: "poll", port, path: "/lp/{topic}", headers: [], waiting: [], echo, intervalMs: null };
+  return { kind: "poll", port, path: "/lp/{topic}", waiting: [], echo, intervalMs: null };
 }

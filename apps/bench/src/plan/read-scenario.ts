@@ -51,14 +51,20 @@ export function readScenario(
   for (const [key, value] of Object.entries(said)) {
     const change = Object.hasOwn(CHANGES, key) ? CHANGES[key] : undefined;
     if (change === undefined) throw new ScenarioError(`${where(key)} is unknown; expected ${SCENARIO_KEYS.join(", ")}`);
-    try {
-      scenario = change(scenario, value);
-    } catch (error) {
-      if (!(error instanceof QuantityError)) throw error;
-      throw new ScenarioError(`${where(key)}: expected ${error.message}`, { cause: error });
-    }
+    const before = scenario;
+    scenario = parsedAt(where(key), () => change(before, value));
   }
   return checked(scenario);
+}
+
+/** What `parse` makes of something that was said there. @throws {ScenarioError} if that is no such quantity */
+export function parsedAt<Parsed>(where: string, parse: () => Parsed): Parsed {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof QuantityError)) throw error;
+    throw new ScenarioError(`${where}: expected ${error.message}`, { cause: error });
+  }
 }
 
 function checked(scenario: Scenario): Scenario {

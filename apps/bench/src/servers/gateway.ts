@@ -78,7 +78,6 @@ function targetOf({ transport, intervalMs }: TransportCase, { front, admin, xmpp
     kind: "poll",
     port: front,
     path: `${EVENTS_PATH}&limit=1000`,
-    headers: [],
     waiting: [],
     echo: [["etag", "If-None-Match"]],
     intervalMs,

@@ -83,7 +83,7 @@ export class ScriptedServer implements ServerKind {
     const path = "/read?topic={topic}";
     switch (transport) {
       case "polling":
-        return { kind: "poll", port, path, headers: [], waiting: [], echo: [["etag", "If-None-Match"]], intervalMs };
+        return { kind: "poll", port, path, waiting: [], echo: [["etag", "If-None-Match"]], intervalMs };
       case "sse":
         return { kind: "sse", port, path };
       case "websocket":
