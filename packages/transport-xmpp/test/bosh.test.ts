@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { body, BoshClient, dataOf, post } from "./support/bosh-client.ts";
 import { until } from "./support/until.ts";
@@ -139,6 +140,22 @@ describe("a session", () => {
     expect(dataOf(await held)).toEqual([]);
     await server.publish("public/a", 1);
     expect(dataOf(await again)).toEqual([1]);
+  });
+
+  test("requests that come one behind the other on one connection are answered so", async () => {
+    await client.login({ wait: 1 });
+    const { hostname, port, pathname } = new URL(server.boshUrl);
+    const socket = connect(Number(port), hostname);
+    let text = "";
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    for (const content of ["", PING]) {
+      client.rid += 1;
+      const one = body({ rid: client.rid, sid: client.sid }, content);
+      socket.write(`POST ${pathname} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${one.length}\r\n\r\n${one}`);
+    }
+    await until("both answers", () => text.match(/<body /g)?.length === 2);
+    socket.destroy();
+    expect(text).toMatch(/<body .* type="result".*<\/body>.*<body [^>]*\/>$/s);
   });
 
   test("rids outside the window end it", async () => {
