@@ -1,7 +1,9 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from "node:tls";
 import type { Seats } from "@sluice/http";
+import { createElement } from "ltx";
 import type { Shared } from "../session/shared.ts";
+import { NS } from "../xml/namespaces.ts";
 import { TcpConnection } from "./tcp-connection.ts";
 
 /** Where clients come by TCP. */
@@ -17,12 +19,15 @@ export interface XmppTcpOptions {
 const BACKLOG = 4096;
 /** Time for the TLS handshake of a direct connection. */
 const HANDSHAKE_MS = 30_000;
+/** Time to hear that there is no place. */
+const REFUSAL_MS = 2000;
 
 /** The listeners of one transport. */
 export class TcpListener {
   readonly #options: XmppTcpOptions;
   readonly #seats: Seats;
   readonly #servers: Server[] = [];
+  readonly #ports: number[] = [];
   /** Connections whose TLS handshake is not over, by the client's address. */
   readonly #handshaking = new Map<string, Socket>();
 
@@ -31,9 +36,9 @@ export class TcpListener {
     this.#seats = seats;
   }
 
-  /** The ports, in the order `listen`, `directTls`. */
+  /** The ports, in the order `listen`, `directTls`; also when they are closed. */
   get ports(): readonly number[] {
-    return this.#servers.map((server) => (server.address() as AddressInfo).port);
+    return this.#ports;
   }
 
   /** Opens them. @throws if one can't be */
@@ -69,7 +74,7 @@ export class TcpListener {
       if (isDirect) this.#handshaking.delete(addressOf(socket));
     } catch {
       shared.meter.refused("xmpp", "too-many-connections");
-      socket.destroy();
+      refuse(shared, socket);
     }
   }
 
@@ -81,10 +86,24 @@ export class TcpListener {
         server.off("error", reject);
         // One that can't be accepted (too many files are open, say) is lost; the listener goes on.
         server.on("error", () => undefined);
+        this.#ports.push((server.address() as AddressInfo).port);
         resolve();
       });
     });
   }
+}
+
+/** One that there is no place for is told so, and has a moment to hear it. */
+function refuse({ domain, clock }: Shared, socket: Socket): void {
+  const error = createElement("stream:error", {}, createElement("policy-violation", { xmlns: NS.streams }));
+  const names = { xmlns: NS.client, "xmlns:stream": NS.stream };
+  const stream = createElement("stream:stream", { ...names, from: domain, version: "1.0" }, error);
+  socket.end(`<?xml version="1.0"?>${stream.toString()}`);
+  socket.resume();
+  socket.once(
+    "close",
+    clock.after(REFUSAL_MS, () => socket.destroy()),
+  );
 }
 
 function addressOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
