@@ -14,14 +14,14 @@ import { until } from "../support/until.ts";
 const KEY = { authorization: "Bearer the-key-of-the-shop" };
 
 /** How each transport ends a reader whose grant was taken back; one that polls meets it with its next request. */
-const REVOKED: Readonly<Record<TransportName, readonly (number | string)[]>> = {
+const REVOKED: Readonly<Partial<Record<TransportName, readonly (number | string)[]>>> = {
   polling: [401],
   "long-polling": [401, 403],
   sse: ["complete"],
   websocket: [1008],
 };
 /** And while the app is down. */
-const DOWN: Readonly<Record<TransportName, readonly (number | string)[]>> = {
+const DOWN: Readonly<Partial<Record<TransportName, readonly (number | string)[]>>> = {
   polling: [503],
   "long-polling": [503],
   sse: ["complete"],

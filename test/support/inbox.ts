@@ -11,8 +11,11 @@ export interface GapNote {
 
 /** How a reader's connection ended. */
 export interface End {
-  /** WebSocket close code, HTTP status of a refusal, `complete` for a whole body, `cut` for a broken one. */
-  readonly how: number | "complete" | "cut" | "left";
+  /**
+   * WebSocket close code, HTTP status of a refusal, condition of an XMPP stream's error, `complete` for a whole body,
+   * `cut` for a broken one, `left` for a reader that went.
+   */
+  readonly how: number | string;
   readonly detail: string;
 }
 

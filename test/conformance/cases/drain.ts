@@ -4,9 +4,20 @@ import { TestGateway } from "../../support/test-gateway.ts";
 import { freshTopic } from "../../support/topics.ts";
 import { until } from "../../support/until.ts";
 import { sse, type SseReader } from "../drivers/sse.ts";
-import type { ReaderDriver } from "../drivers/reader-driver.ts";
+import type { ReaderDriver, TransportName } from "../drivers/reader-driver.ts";
 import type { WebSocketReader } from "../drivers/websocket.ts";
-import { useDriver, useOwnGateways } from "../use.ts";
+import { metricOf, placeOf, useDriver, useOwnGateways, withNeeds } from "../use.ts";
+
+/** How each transport sends a reader away. A long poll gets its page, and hears it with its next request. */
+const ENDS: Readonly<Record<TransportName, readonly (number | string)[]>> = {
+  polling: [],
+  "long-polling": [503, "cut"],
+  sse: ["complete"],
+  websocket: [1001],
+  "xmpp-tcp": ["system-shutdown"],
+  "xmpp-websocket": ["system-shutdown"],
+  "xmpp-bosh": ["system-shutdown"],
+};
 
 /** A gateway that stops sends its readers away in the transport's way, and they go on where they were. */
 export function drainCases(driver: ReaderDriver): void {
@@ -15,22 +26,20 @@ export function drainCases(driver: ReaderDriver): void {
     const connect = useDriver(driver);
 
     test("readers are told to come back, and find all at the next gateway", async () => {
-      const first = await own(TestGateway.startWithSqlite({ drain: { spread: "300ms", timeout: "10s" } }));
+      const first = await own(
+        TestGateway.startWithSqlite(withNeeds({ drain: { spread: "300ms", timeout: "10s" } }, driver)),
+      );
       const topic = freshTopic();
       await first.publisher.publish({ topic, data: 0 });
       const readers = await Promise.all([1, 2, 3].map(() => connect(first, { topics: [topic] })));
       await first.publisher.publish({ topic, data: 1 });
       for (const reader of readers) await reader.inbox.take(1);
-      if (driver.staysConnected) await first.untilConnections(driver.name, 3);
+      if (driver.staysConnected) await first.untilConnections(metricOf(driver), 3);
       const draining = first.gateway.drain();
       if (driver.staysConnected) {
         for (const reader of readers) {
           const end = await reader.inbox.untilEnd();
-          // A long poll gets its page, and finds with its next request that the gateway is going.
-          const expected = { sse: ["complete"], websocket: [1001], "long-polling": [503, "cut"], polling: [] }[
-            driver.name
-          ];
-          expect(expected).toContain(end.how);
+          expect(ENDS[driver.name]).toContain(end.how);
         }
       }
       if (driver.name === "websocket") {
@@ -54,7 +63,7 @@ export function drainCases(driver: ReaderDriver): void {
     });
 
     test("while it drains it is not ready, and takes no new readers", async () => {
-      const gateway = await own(TestGateway.start({ drain: { spread: "2s", timeout: "10s" } }));
+      const gateway = await own(TestGateway.start(withNeeds({ drain: { spread: "2s", timeout: "10s" } }, driver)));
       const topic = freshTopic();
       // Somebody has to be there to be sent away slowly, or it is over at once.
       const holding = await sse.connect({ url: gateway.url, topics: [topic] });
@@ -66,7 +75,7 @@ export function drainCases(driver: ReaderDriver): void {
         return statusCode === 503;
       });
       const refused = await driver
-        .refusal({ url: gateway.url, topics: [topic] })
+        .refusal({ ...placeOf(gateway), topics: [topic] })
         .catch((error: unknown) => String(error));
       // Refused with an answer, or not listened to at all.
       if (typeof refused === "string") expect(refused).toMatch(/ECONNREFUSED|ECONNRESET/);
@@ -77,7 +86,7 @@ export function drainCases(driver: ReaderDriver): void {
     });
 
     test("a reader that has stopped reading does not hold it up beyond its time-out", async () => {
-      const gateway = await own(TestGateway.start({ drain: { spread: "100ms", timeout: "2s" } }));
+      const gateway = await own(TestGateway.start(withNeeds({ drain: { spread: "100ms", timeout: "2s" } }, driver)));
       const topic = freshTopic();
       const reader = await connect(gateway, { topics: [topic] });
       reader.pause();

@@ -10,12 +10,15 @@ const ENDS: Readonly<Record<TransportName, number | string>> = {
   "long-polling": 401,
   sse: "complete",
   websocket: 4401,
+  "xmpp-tcp": "not-authorized",
+  "xmpp-websocket": "not-authorized",
+  "xmpp-bosh": "not-authorized",
 };
 
 /** A connection ends when its token does. */
 export function expiryCases(driver: ReaderDriver): void {
   describe("expiry", () => {
-    const gateway = useGateway({ access: { public: ["open/**"], jwt: { secret: SECRET } } });
+    const gateway = useGateway({ access: { public: ["open/**"], jwt: { secret: SECRET } } }, driver);
     const connect = useDriver(driver);
 
     test("a live reader ends with its token, having got all before, and goes on with a new one", async () => {

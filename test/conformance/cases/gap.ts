@@ -3,14 +3,14 @@ import { dataOf, upTo } from "../../support/event-json.ts";
 import { TestGateway } from "../../support/test-gateway.ts";
 import { freshTopic } from "../../support/topics.ts";
 import type { ReaderDriver } from "../drivers/reader-driver.ts";
-import { useDriver, useGateway, useOwnGateways } from "../use.ts";
+import { testWith, useDriver, useGateway, useOwnGateways, withNeeds } from "../use.ts";
 
 const RETAINED = 10;
 
 /** What retention has taken away is told, precisely and once. */
 export function gapCases(driver: ReaderDriver): void {
   describe("gaps", () => {
-    const gateway = useGateway({ retention: { events: RETAINED } });
+    const gateway = useGateway({ retention: { events: RETAINED } }, driver);
     const own = useOwnGateways();
     const connect = useDriver(driver);
 
@@ -61,7 +61,7 @@ export function gapCases(driver: ReaderDriver): void {
       }
     });
 
-    test("where only events of other types were trimmed there is none", async () => {
+    testWith(driver, "types")("where only events of other types were trimmed there is none", async () => {
       const topic = freshTopic();
       const [cursor] = await publish(gateway.current, topic, 1, 1);
       await gateway.current.publisher.publish({ topic, data: 2, type: "noise" });
@@ -109,10 +109,10 @@ export function gapCases(driver: ReaderDriver): void {
     });
 
     test("reset: a cursor of another log is told on every filter, and all that is retained follows", async () => {
-      const before = await own(TestGateway.start());
+      const before = await own(TestGateway.start(withNeeds({}, driver)));
       const topic = freshTopic();
       const [foreign] = await publish(before, topic, 1, 1);
-      const after = await own(TestGateway.start());
+      const after = await own(TestGateway.start(withNeeds({}, driver)));
       await publish(after, topic, 1, 3);
       const reader = await connect(after, { topics: [topic], after: foreign });
       expect(dataOf(await reader.inbox.take(3))).toEqual([1, 2, 3]);
@@ -125,10 +125,10 @@ export function gapCases(driver: ReaderDriver): void {
     });
 
     test("reset in an empty log: told once, and what is published next arrives", async () => {
-      const before = await own(TestGateway.start());
+      const before = await own(TestGateway.start(withNeeds({}, driver)));
       const topic = freshTopic();
       const [foreign] = await publish(before, topic, 1, 1);
-      const empty = await own(TestGateway.start());
+      const empty = await own(TestGateway.start(withNeeds({}, driver)));
       const reader = await connect(empty, { topics: [topic], after: foreign });
       await reader.inbox.until("the gap", () => reader.inbox.gaps.length === 1);
       const resumedAt = reader.inbox.gaps[0]?.resumed_at;

@@ -4,12 +4,12 @@ import { rawMember } from "../../support/raw-json.ts";
 import { freshTopic } from "../../support/topics.ts";
 import type { Connecting } from "../drivers/reader-driver.ts";
 import { cursorOf } from "../../support/event-json.ts";
-import { useDriver, useGateway } from "../use.ts";
+import { testWith, useDriver, useGateway } from "../use.ts";
 
 /** Events arrive in log order, each once, with the very bytes of their one encoding. */
 export function orderCases(driver: Connecting): void {
   describe("order and form", () => {
-    const gateway = useGateway();
+    const gateway = useGateway({}, driver);
     const connect = useDriver(driver);
 
     test("events of many publishers and topics arrive in log order, each once", async () => {
@@ -99,7 +99,7 @@ export function orderCases(driver: Connecting): void {
       expect(JSON.parse(json as string)).not.toHaveProperty("data");
     });
 
-    test("only events of the types asked for arrive", async () => {
+    testWith(driver, "types")("only events of the types asked for arrive", async () => {
       const topic = freshTopic();
       const reader = await connect(gateway.current, { topics: [topic], types: ["order.ready", "message"] });
       await gateway.current.publisher.publish(

@@ -2,14 +2,15 @@ import { describe, expect, test } from "vitest";
 import { freshTopic } from "../../support/topics.ts";
 import type { ReaderDriver } from "../drivers/reader-driver.ts";
 import { cursorOf } from "../../support/event-json.ts";
-import { useDriver, useGateway } from "../use.ts";
+import { testWith, useDriver, useGateway } from "../use.ts";
 
 /** A reader that comes back with its last cursor misses nothing and gets nothing twice. */
 export function resumeCases(driver: ReaderDriver): void {
   describe("coming back", () => {
-    const gateway = useGateway({
-      transports: { sse: { heartbeat: "50ms" }, websocket: { heartbeat: "50ms" } },
-    });
+    const gateway = useGateway(
+      { transports: { sse: { heartbeat: "50ms" }, websocket: { heartbeat: "50ms" } } },
+      driver,
+    );
     const connect = useDriver(driver);
 
     test("a reader that is cut off again and again under a running publisher gets all, each once", async () => {
@@ -36,37 +37,37 @@ export function resumeCases(driver: ReaderDriver): void {
       );
     });
 
-    test("a reader that was cut off before any event goes on from where it began", async () => {
-      const topic = freshTopic();
-      await gateway.current.publisher.publish({ topic, data: "before" });
-      const reader = await connect(gateway.current, { topics: [topic] });
-      reader.cut();
-      expect(reader.inbox.cursor).not.toBeNull();
-      const cursor = reader.inbox.cursor as string;
-      await gateway.current.publisher.publish({ topic, data: 1 }, { topic, data: 2 });
-      const back = await connect(gateway.current, { topics: [topic], after: cursor });
-      await gateway.current.publisher.publish({ topic, data: 3 });
-      await back.inbox.take(3);
-      expect(back.inbox.events.map((json) => JSON.parse(json).data)).toEqual([1, 2, 3]);
-      expect(back.inbox.gaps).toEqual([]);
-    });
-
-    test.skipIf(driver.name === "long-polling")(
-      "a quiet reader's cursor keeps up with the log (long polling says it only when its wait is over)",
+    testWith(driver, "starting cursor")(
+      "a reader that was cut off before any event goes on from where it began",
       async () => {
         const topic = freshTopic();
+        await gateway.current.publisher.publish({ topic, data: "before" });
         const reader = await connect(gateway.current, { topics: [topic] });
-        const began = reader.inbox.cursor;
-        const [other] = await gateway.current.publisher.publish({ topic: freshTopic(), data: "elsewhere" });
-        expect(other?.cursor).not.toBe(began);
-        await reader.inbox.until("the newest cursor", () => reader.inbox.cursor === other?.cursor);
         reader.cut();
-        await gateway.current.publisher.publish({ topic, data: 1 });
-        const back = await connect(gateway.current, { topics: [topic], after: reader.inbox.cursor as string });
-        const [json] = await back.inbox.take(1);
-        expect(JSON.parse(json as string).data).toBe(1);
+        expect(reader.inbox.cursor).not.toBeNull();
+        const cursor = reader.inbox.cursor as string;
+        await gateway.current.publisher.publish({ topic, data: 1 }, { topic, data: 2 });
+        const back = await connect(gateway.current, { topics: [topic], after: cursor });
+        await gateway.current.publisher.publish({ topic, data: 3 });
+        await back.inbox.take(3);
+        expect(back.inbox.events.map((json) => JSON.parse(json).data)).toEqual([1, 2, 3]);
+        expect(back.inbox.gaps).toEqual([]);
       },
     );
+
+    testWith(driver, "quiet cursor")("a quiet reader's cursor keeps up with the log", async () => {
+      const topic = freshTopic();
+      const reader = await connect(gateway.current, { topics: [topic] });
+      const began = reader.inbox.cursor;
+      const [other] = await gateway.current.publisher.publish({ topic: freshTopic(), data: "elsewhere" });
+      expect(other?.cursor).not.toBe(began);
+      await reader.inbox.until("the newest cursor", () => reader.inbox.cursor === other?.cursor);
+      reader.cut();
+      await gateway.current.publisher.publish({ topic, data: 1 });
+      const back = await connect(gateway.current, { topics: [topic], after: reader.inbox.cursor as string });
+      const [json] = await back.inbox.take(1);
+      expect(JSON.parse(json as string).data).toBe(1);
+    });
 
     test("a cursor got for one filter is as good for any other", async () => {
       const root = freshTopic();

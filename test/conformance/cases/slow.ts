@@ -11,8 +11,8 @@ const EVENTS = 240;
 /** A reader that doesn't keep up holds nobody up, and reads on from the log. */
 export function slowCases(driver: ReaderDriver): void {
   describe("slow readers", () => {
-    const gateway = useGateway({ limits: { publish_body: "20MiB" } });
-    const short = useGateway({ limits: { publish_body: "20MiB" }, retention: { events: 50 } });
+    const gateway = useGateway({ limits: { publish_body: "20MiB" } }, driver);
+    const short = useGateway({ limits: { publish_body: "20MiB" }, retention: { events: 50 } }, driver);
     const connect = useDriver(driver);
 
     test("a reader that stops reading catches up from the log and loses nothing; others are not held up", async () => {

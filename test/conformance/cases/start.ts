@@ -3,12 +3,12 @@ import { dataOf, upTo } from "../../support/event-json.ts";
 import type { TestGateway } from "../../support/test-gateway.ts";
 import { freshTopic } from "../../support/topics.ts";
 import type { ReaderDriver } from "../drivers/reader-driver.ts";
-import { useDriver, useGateway } from "../use.ts";
+import { testWith, useDriver, useGateway } from "../use.ts";
 
 /** Where a reader begins: `after` and `last`. */
 export function startCases(driver: ReaderDriver): void {
   describe("where reading begins", () => {
-    const gateway = useGateway();
+    const gateway = useGateway({}, driver);
     const connect = useDriver(driver);
 
     test.each([undefined, "latest"])("after=%s: with what is published from now on", async (after) => {
@@ -48,7 +48,7 @@ export function startCases(driver: ReaderDriver): void {
       expect(reader.inbox.gaps).toEqual([]);
     });
 
-    test("last=N counts only events that match, over several topics in log order", async () => {
+    testWith(driver, "types")("last=N counts only events that match, over several topics in log order", async () => {
       const root = freshTopic();
       const { publisher } = gateway.current;
       await publisher.publish({ topic: `${root}/a`, data: 1, type: "yes" });

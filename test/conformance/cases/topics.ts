@@ -4,7 +4,7 @@ import { topicsOf } from "../../support/event-json.ts";
 import { SECRET, tokenFor } from "../../support/tokens.ts";
 import { freshTopic } from "../../support/topics.ts";
 import type { ReaderDriver } from "../drivers/reader-driver.ts";
-import { useDriver, useGateway } from "../use.ts";
+import { placeOf, useDriver, useGateway } from "../use.ts";
 
 /** What a pattern matches, of those below the root. */
 const PATTERNS: readonly (readonly [string, readonly string[]])[] = [
@@ -23,7 +23,7 @@ const TOPICS = ["a", "b", "a/b", "a/b/c", "b/b", "ä\u200dö", "$sys", "a/$sys"]
 /** Filters: wildcards, many topics, the gateway's own topics. */
 export function topicCases(driver: ReaderDriver): void {
   describe("topics and patterns", () => {
-    const gateway = useGateway({ access: { public: ["**"], jwt: { secret: SECRET } } });
+    const gateway = useGateway({ access: { public: ["**"], jwt: { secret: SECRET } } }, driver);
     const connect = useDriver(driver);
 
     test.each(PATTERNS)("%s matches what it says", async (pattern, expected) => {
@@ -54,8 +54,8 @@ export function topicCases(driver: ReaderDriver): void {
         expect(topicsOf(inbox.events).filter((topic) => topic.startsWith("$sys"))).toEqual([]);
       }
       expect(topicsOf(await operator.inbox.take(1))).toEqual(["$sys/test"]);
-      expect((await driver.refusal({ url: gateway.current.url, topics: ["$sys/**"] })).status).toBe(401);
-      expect((await driver.refusal({ url: gateway.current.url, topics: ["$sys/test"] })).status).toBe(401);
+      expect((await driver.refusal({ ...placeOf(gateway.current), topics: ["$sys/**"] })).status).toBe(401);
+      expect((await driver.refusal({ ...placeOf(gateway.current), topics: ["$sys/test"] })).status).toBe(401);
     });
 
     test("100 topics on one connection", async () => {
@@ -72,9 +72,9 @@ export function topicCases(driver: ReaderDriver): void {
 
     test("101 topics are 400", async () => {
       const topics = Array.from({ length: 101 }, (_, index) => `t/${index}`);
-      const answer = await driver.refusal({ url: gateway.current.url, topics });
+      const answer = await driver.refusal({ ...placeOf(gateway.current), topics });
       expect(answer.status).toBe(400);
-      expect(answer.headers["content-type"]).toContain("application/problem+json");
+      expect(answer.json()["code"]).toEqual(expect.any(String));
     });
 
     test("a topic of 255 bytes and 16 segments is one, and is what was published", async () => {

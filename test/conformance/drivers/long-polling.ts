@@ -7,6 +7,7 @@ const WAIT_SECONDS = 30;
 export const longPolling: ReaderDriver = {
   name: "long-polling",
   staysConnected: true,
+  lacks: { "quiet cursor": "long polling says it only when its wait is over" },
   async connect(options) {
     const reader = new PageReader(options, WAIT_SECONDS);
     // A long poll says nothing until there is something: who wants to know where it starts asks without waiting first.

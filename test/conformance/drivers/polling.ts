@@ -5,6 +5,7 @@ import type { ReaderDriver } from "./reader-driver.ts";
 export const polling: ReaderDriver = {
   name: "polling",
   staysConnected: false,
+  lacks: { connections: "polling holds none" },
   async connect(options) {
     const reader = new PageReader(options, null);
     await reader.prime();
