@@ -1,14 +1,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MemoryLog, systemClock, type Appended, type EventDraft, type Retention } from "@sluice/core";
 import { ManualClock } from "@sluice/core/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ANONYMOUS, HEAD, RawStream } from "./support/raw-stream.ts";
-import { ask, bound, dataIn, enable, loggedIn, resume, subscribe, unsubscribe } from "./support/streams.ts";
+import { ask, bound, dataIn, enable, loggedIn, pubsub, resume, subscribe, unsubscribe } from "./support/streams.ts";
 import { until } from "./support/until.ts";
 import { createLog, XmppServer, type XmppServerOptions } from "./support/xmpp-server.ts";
 
 const READ = ["orders/**"];
+const RETENTION: Retention = { ageMs: 86_400_000, events: 1000, bytes: 2 ** 20 };
 const PING = "<ping xmlns='urn:xmpp:ping'/>";
 let options: XmppServerOptions & { readonly clock: ManualClock };
 let directory: string;
@@ -40,6 +42,21 @@ async function anonymous(): Promise<RawStream> {
 async function restart(changes: Partial<XmppServerOptions> = {}): Promise<void> {
   await server.stop();
   server = await XmppServer.start({ ...options, ...changes });
+}
+
+/** A log that appends when the test says so. */
+class SlowLog extends MemoryLog {
+  #asked: (go: () => void) => void = () => undefined;
+
+  /** Resolves when the next append is asked for, to what lets it go. */
+  asked(): Promise<() => void> {
+    return new Promise((resolve) => (this.#asked = resolve));
+  }
+
+  override async append(drafts: readonly EventDraft[]): Promise<readonly Appended[]> {
+    await new Promise<void>((resolve) => this.#asked(resolve));
+    return super.append(drafts);
+  }
 }
 
 /** The ends of streams have reached the server. */
@@ -181,6 +198,31 @@ describe("after a restart of the gateway", () => {
     await until("what is left", () => dataIn(second.text).includes(3));
     expect(dataIn(second.text)).toEqual([3]);
   });
+});
+
+test("an answer that was not ready when the stream was cut comes when it is resumed", async () => {
+  const log = new SlowLog({ retention: RETENTION, deduplicationMs: 600_000, clock: systemClock });
+  await restart({ log });
+  const item = "<item><json xmlns='urn:xmpp:json:0'>1</json></item>";
+  const publish = `<iq id='slow' type='set' to='pubsub.localhost'>${pubsub(`<publish node='orders/1'>${item}</publish>`)}</iq>`;
+  const token = await server.token("ann", READ, ["orders/1"]);
+  // By somebody who comes back before the log has it, and by somebody who comes back after.
+  for (const isSoon of [true, false]) {
+    const first = track(await bound(server, token, isSoon ? "soon" : "late"));
+    const id = await enable(first);
+    const asked = log.asked();
+    first.send(publish);
+    const answer = await asked;
+    first.destroy();
+    await empty();
+    if (!isSoon) answer();
+    const second = track(await loggedIn(server, token));
+    expect(await resume(second, id, 0)).toContain(`h="1"`);
+    if (isSoon) answer();
+    await second.wait(`id="slow"`);
+    second.destroy();
+    await empty();
+  }
 });
 
 describe("while the old connection looks open", () => {

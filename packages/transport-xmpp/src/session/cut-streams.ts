@@ -48,6 +48,15 @@ export class CutStreams implements Writer {
     this.#database.changed();
   }
 
+  /** Something was to be sent that was not ready before. Of one that is written already it is not kept. */
+  append(id: string, text: string): void {
+    const kept = this.#unwritten.get(id);
+    if (kept === undefined) return;
+    const sent = kept.cut.sent + 1;
+    const cut = { ...kept.cut, sent, texts: [...kept.cut.texts, [sent, text] as const] };
+    this.#unwritten.set(id, { ...kept, cut });
+  }
+
   /** The stream that can be resumed by this id. */
   find(id: string): CutStream | null {
     const nowMs = this.#clock.now();

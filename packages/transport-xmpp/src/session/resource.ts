@@ -255,9 +255,20 @@ export class Resource implements ReaderHost {
 
   /** What `write` answers is the inbox's business: it handles nothing more until there is room. */
   #sendText(text: string): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed) return this.#sendLate(text);
     this.ledger.addText(text);
     this.#carrier.channel.write(this.#framed(text));
+    return undefined;
+  }
+
+  /** What was asked on this stream and could be answered only now goes to whoever goes on with it. */
+  #sendLate(text: string): void {
+    const { sessions, cutStreams } = this.#carrier.shared;
+    const { resumption } = this.management;
+    if (resumption === null) return;
+    const next = sessions.withResumption(resumption)?.resource ?? null;
+    if (next === null) cutStreams.append(resumption, text);
+    else next.#sendText(text);
   }
 
   #framed(text: string): Buffer {

@@ -70,6 +70,8 @@ export class Subscriber implements PubSubClient {
 
   subscribe(jid: string, filter: Filter): void {
     const { store, bus, limits } = this.#shared;
+    // Cut while access was asked. Whoever goes on with the stream is told to ask again.
+    if (this.#isClosed) throw new StanzaError("wait", "recipient-unavailable");
     const known = store.find(jid, filter.text);
     if (known !== undefined) return this.#reader(known, filter, known.cursor)?.start();
     if (this.subscriptions.length >= limits().subscriptions) {
