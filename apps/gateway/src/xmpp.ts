@@ -39,6 +39,8 @@ export function createXmpp(config: Config, surroundings: XmppSurroundings): Xmpp
     access,
     seats,
     path: log.kind === "sqlite" ? join(log.path, "xmpp.db") : null,
+    // A stream that was cut is a place in the log: it can be resumed as long as that is there.
+    hibernateMs: config.retention.ageMs,
     ...common(front.prefix, surroundings),
   });
 }
