@@ -1,31 +1,16 @@
 import { Allowance } from "../session/allowance.ts";
 import { Answers } from "./answers.ts";
-import { boshBody, boshCondition, countOf, terminateBody, type BoshCondition } from "./bosh-body.ts";
+import { boshBody, boshCondition, countOf, type BoshCondition } from "./bosh-body.ts";
+import type { BoshReply } from "./bosh-reply.ts";
+import { creationAttributes, INACTIVITY, MAX_PAUSE, type BoshTerms } from "./bosh-terms.ts";
 import type { Channel } from "../session/channel.ts";
 import { UNFRAMED, type Framing } from "../session/framing.ts";
 import { KeyChain } from "./key-chain.ts";
+import { LastWords } from "./last-words.ts";
 import { NS } from "../xml/namespaces.ts";
 import { Session } from "../session/session.ts";
 import type { Shared } from "../session/shared.ts";
-import type { XmlNode } from "../xml/xml-node.ts";
-
-/** A request that can be answered. */
-export interface BoshReply {
-  /** At most once. */
-  answer(body: Buffer): void;
-  /** Whether the client has gone away. */
-  readonly isGone: boolean;
-}
-
-/** What a session was created with. */
-export interface BoshTerms {
-  readonly sid: string;
-  readonly rid: number;
-  /** Seconds. */
-  readonly wait: number;
-  readonly hold: number;
-  readonly isSecure: boolean;
-}
+import { XmlNode } from "../xml/xml-node.ts";
 
 /** Who is told when a session comes to its end. */
 export interface BoshLife {
@@ -35,11 +20,6 @@ export interface BoshLife {
   forgotten(): void;
 }
 
-/** Seconds without a request after which a session is given up, and how far a client may stretch that. */
-export const INACTIVITY: number = 60;
-export const MAX_PAUSE: number = 120;
-/** Seconds between two empty requests of a client that polls. */
-export const POLLING: number = 2;
 const FULL_BYTES = 64 * 1024;
 const RESTART = `${NS.xbosh} restart`;
 
@@ -82,26 +62,28 @@ export class BoshConnection implements Channel {
   /** How much had been sent when the last answer with content went out. */
   #handedOver = 0;
   #nextRid: number;
-  #created: Readonly<Record<string, string | undefined>> | null;
-  /** What a request is answered with once the session has ended. */
-  #final: Buffer | null = null;
-  /** Those that have been, and how; `null` for one without a `rid`. */
-  readonly #told = new Map<number | null, Buffer>();
+  /** Until the first request is answered. */
+  #created: Readonly<Record<string, string>> | null;
+  /** Once the session has ended. */
+  #lastWords: LastWords | null = null;
   #inactivity = INACTIVITY;
   #cancelInactivity: (() => void) | null = null;
   #isFlushing = false;
 
-  /** @param created what the answer to the first request says of the session */
-  constructor(shared: Shared, terms: BoshTerms, created: Readonly<Record<string, string | undefined>>, life: BoshLife) {
+  constructor(shared: Shared, terms: BoshTerms, life: BoshLife) {
     this.#shared = shared;
     this.#terms = terms;
     this.isSecure = terms.isSecure;
-    this.#created = created;
+    this.#created = creationAttributes(terms, shared.domain);
     this.#nextRid = terms.rid;
     this.#answers = new Answers(terms.hold + 1);
     this.#life = life;
     this.#allowance = new Allowance(() => shared.limits().messagesPerSecond, shared.clock);
     this.#session = new Session(shared, this);
+  }
+
+  get terms(): BoshTerms {
+    return this.#terms;
   }
 
   get isLoggedIn(): boolean {
@@ -118,7 +100,7 @@ export class BoshConnection implements Channel {
 
   /** Takes a request of this session. */
   take(body: XmlNode, rid: number, reply: BoshReply): void {
-    if (this.#final !== null) return this.#tell(this.#final, rid, reply);
+    if (this.#lastWords !== null) return this.#tellLate(this.#lastWords, rid, reply);
     if (!this.#allowance.take()) return this.fail("policy-violation", rid, reply);
     if (rid < this.#nextRid) return this.#repeat(rid, reply);
     if (rid >= this.#nextRid + this.#requests) return this.fail("item-not-found", rid, reply);
@@ -135,7 +117,7 @@ export class BoshConnection implements Channel {
 
   /** Ends the session for a fault of a request, and answers that. */
   fail(condition: BoshCondition, rid: number | null, reply: BoshReply): void {
-    if (this.#final !== null) return this.#tell(this.#final, rid, reply);
+    if (this.#lastWords !== null) return this.#tellLate(this.#lastWords, rid, reply);
     this.#shared.meter.refused("xmpp", condition);
     return this.#terminate(condition, [{ rid, reply }]);
   }
@@ -154,7 +136,7 @@ export class BoshConnection implements Channel {
   }
 
   write(elements: Buffer): boolean {
-    if (this.#final !== null) return false;
+    if (this.#lastWords !== null) return false;
     this.#pending.push(elements);
     this.#pendingBytes += elements.length;
     this.#flushSoon();
@@ -176,7 +158,7 @@ export class BoshConnection implements Channel {
   end(condition: string | null): void {
     this.#terminate(condition === null ? null : boshCondition(condition));
     // XEP-0124 §10: whoever was silent is not told of the end.
-    if (condition === "connection-timeout" && this.#told.size === 0) this.#life.forgotten();
+    if (condition === "connection-timeout" && this.#lastWords?.areSaid === false) this.#life.forgotten();
   }
 
   destroy(): void {
@@ -196,14 +178,14 @@ export class BoshConnection implements Channel {
   }
 
   #work(body: XmlNode, rid: number, reply: BoshReply): void {
-    if (this.#final !== null) return this.#tell(this.#final, rid, reply);
+    if (this.#lastWords !== null) return reply.answer(this.#lastWords.for(rid));
     if (!this.#keys.follow(body)) return this.fail("item-not-found", rid, reply);
     const arrived = this.#answers.confirm(body, rid);
     if (arrived !== null) this.#session.arrived(arrived);
     this.#session.heard();
     const cancel = this.#shared.clock.after(this.#terms.wait * 1000, () => this.#answerThrough(rid));
     this.#held.push({ rid, reply, cancel });
-    if (rid === this.#terms.rid || body.attribute(RESTART) === "true") this.#session.opened(body);
+    if (rid === this.#terms.rid || body.attribute(RESTART) === "true") this.#session.opened(this.#rootOf(body));
     for (const child of body.children) {
       // Old clients (Tsung) leave their stanzas in the namespace of `<body/>`, and mean the right one.
       this.#session.received(child.ns === NS.httpbind ? child.movedTo(NS.client) : child);
@@ -212,6 +194,12 @@ export class BoshConnection implements Channel {
     this.#pauseFor(countOf(body, "pause"));
     if (this.#pending.length > 0 || this.#held.length > this.#terms.hold) this.#flushSoon();
     return undefined;
+  }
+
+  /** A stream's start. A client that restarts it need not say again whom it is for (XEP-0206 §5). */
+  #rootOf(body: XmlNode): XmlNode {
+    const { domain } = this.#shared;
+    return new XmlNode(body.name, body.ns, new Map([["to", domain], ...body.attributes]));
   }
 
   /** XEP-0124 §10: all requests are answered at once, that for a pause with nothing in it. */
@@ -232,7 +220,7 @@ export class BoshConnection implements Channel {
     this.#isFlushing = true;
     setImmediate(() => {
       this.#isFlushing = false;
-      if (this.#final !== null) return;
+      if (this.#lastWords !== null) return;
       if (this.#pending.length > 0) this.#answerOldest();
       while (this.#held.length > this.#terms.hold) this.#answerOldest();
     });
@@ -270,36 +258,28 @@ export class BoshConnection implements Channel {
   #watch(): void {
     this.#cancelInactivity?.();
     this.#cancelInactivity = null;
-    if (this.#final !== null || this.#held.some(({ reply }) => !reply.isGone)) return;
+    if (this.#lastWords !== null || this.#held.some(({ reply }) => !reply.isGone)) return;
     this.#cancelInactivity = this.#shared.clock.after(this.#inactivity * 1000, () => {
       this.#terminate(null);
       this.#life.forgotten();
     });
   }
 
-  /** Whoever waits for an answer is told how it ended; for all others there is no session any more (XEP-0124 §10). */
-  #tell(final: Buffer, rid: number | null, reply: BoshReply): void {
-    const known = (rid === null ? undefined : this.#answers.get(rid)?.body) ?? this.#told.get(rid);
-    const body = known ?? (this.#told.size > 0 ? terminateBody("item-not-found") : final);
-    if (body === final) this.#told.set(rid, final);
-    reply.answer(body);
+  #tellLate(lastWords: LastWords, rid: number | null, reply: BoshReply): void {
+    const answer = rid === null ? undefined : this.#answers.get(rid);
+    reply.answer(answer?.body ?? lastWords.forLate(rid));
   }
 
-  /** @param last requests that are told too, behind those that wait */
+  /** @param last a request that is told too, behind those that wait */
   #terminate(condition: BoshCondition | null, last: readonly Waiting[] = []): void {
-    if (this.#final !== null) return;
+    if (this.#lastWords !== null) return;
     for (const { cancel } of this.#held) cancel();
     const early = Array.from(this.#early, ([rid, { reply }]) => ({ rid, reply }));
     const waiting: readonly Waiting[] = [...this.#held.splice(0), ...early, ...last];
     this.#early.clear();
     this.#cancelInactivity?.();
-    this.#final = terminateBody(condition, this.#takePending());
-    // What there still was to say goes to the first of them.
-    for (const [index, { rid, reply }] of waiting.entries()) {
-      const body = index === 0 ? this.#final : terminateBody(condition);
-      this.#told.set(rid, body);
-      reply.answer(body);
-    }
+    this.#lastWords = new LastWords(condition, this.#takePending());
+    for (const { rid, reply } of waiting) reply.answer(this.#lastWords.for(rid));
     this.#session.gone();
     this.#life.ended();
     this.#shared.clock.after(INACTIVITY * 1000, () => this.#life.forgotten());

@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { refuseOtherMethods, type Seat, type Seats } from "@sluice/http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { countOf, terminateBody, type BoshCondition } from "./bosh-body.ts";
-import { BoshConnection, INACTIVITY, MAX_PAUSE, POLLING, type BoshReply } from "./bosh-connection.ts";
+import { BoshConnection } from "./bosh-connection.ts";
+import { HttpReply, type BoshReply } from "./bosh-reply.ts";
 import { BoshRequest } from "./bosh-request.ts";
-import { NS } from "../xml/namespaces.ts";
+import { DEFAULT_TYPE, termsFor } from "./bosh-terms.ts";
 import type { Shared } from "../session/shared.ts";
 import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
@@ -18,13 +18,6 @@ export interface BoshRouteOptions {
   readonly shared: () => Shared | null;
 }
 
-const TYPE = "text/xml; charset=utf-8";
-/** What a client may have its answers called; else any page could have them run as something else. */
-const TYPES: ReadonlySet<string> = new Set([TYPE, "text/xml", "application/xml", "application/xml; charset=utf-8"]);
-const MAX_WAIT = 120;
-const MAX_HOLD = 1;
-/** Of XEP-0124, whose major one is 1. */
-const MINOR_VERSION = 11;
 /** The largest rid (XEP-0124 §14.1). */
 const MAX_RID = 2 ** 53 - 1;
 
@@ -48,84 +41,57 @@ export async function registerBosh(fastify: FastifyInstance, options: BoshRouteO
   });
 }
 
-interface Found {
-  readonly connection: BoshConnection;
-  /** What its answers are called. */
-  readonly type: string;
-}
-
 class BoshManager {
   readonly #options: BoshRouteOptions;
-  readonly #connections = new Map<string, Found>();
+  readonly #connections = new Map<string, BoshConnection>();
 
   constructor(options: BoshRouteOptions) {
     this.#options = options;
   }
 
   handle(request: FastifyRequest, reply: FastifyReply): void {
-    const shared = this.#options.shared();
-    if (shared === null) return send(reply, TYPE, terminateBody("internal-server-error"));
     const { body, fault } = BoshRequest.read(request.body, (root) => this.#limitsOf(root));
+    const connection = body === null ? undefined : this.#find(body);
+    const answering = new HttpReply(reply, connection?.terms.type ?? DEFAULT_TYPE, () => connection?.lost());
+    const shared = this.#options.shared();
+    if (shared === null) return answering.answer(terminateBody("internal-server-error"));
     const rid = body === null ? null : ridOf(body);
-    const found = body === null ? undefined : this.#find(body);
-    const connection = found?.connection;
-    const answering = replyOf(reply, found?.type ?? TYPE, () => connection?.lost());
     if (body === null || rid === null || fault !== null) {
       const condition = fault ?? "bad-request";
-      if (connection !== undefined) return connection.fail(condition, rid, answering);
-      return refuse(shared, condition, reply);
+      return connection === undefined
+        ? refuse(shared, condition, answering)
+        : connection.fail(condition, rid, answering);
     }
-    if (body.attribute("sid") === undefined) return this.#create(shared, body, rid, request, reply);
-    return connection === undefined ? refuse(shared, "item-not-found", reply) : connection.take(body, rid, answering);
+    if (connection !== undefined) return connection.take(body, rid, answering);
+    if (body.attribute("sid") !== undefined) return refuse(shared, "item-not-found", answering);
+    const created = this.#create(shared, body, rid, request);
+    if (typeof created === "string") return refuse(shared, created, answering);
+    return created.take(body, rid, new HttpReply(reply, created.terms.type, () => created.lost()));
   }
 
-  #find(body: XmlNode): Found | undefined {
+  #find(body: XmlNode): BoshConnection | undefined {
     return this.#connections.get(body.attribute("sid") ?? "");
   }
 
   #limitsOf(body: XmlNode): XmlLimits {
-    return this.#find(body)?.connection.isLoggedIn === true ? LOGGED_IN : LOGGED_OUT;
+    return this.#find(body)?.isLoggedIn === true ? LOGGED_IN : LOGGED_OUT;
   }
 
-  #create(shared: Shared, body: XmlNode, rid: number, request: FastifyRequest, reply: FastifyReply): void {
+  /** A new session, or why there is none. */
+  #create(shared: Shared, body: XmlNode, rid: number, request: FastifyRequest): BoshConnection | BoshCondition {
     const to = body.attribute("to") ?? "";
-    if (to === "") return refuse(shared, "improper-addressing", reply);
-    if (to.toLowerCase() !== shared.domain) return refuse(shared, "host-unknown", reply);
-    const asked = body.attribute("content");
-    if (asked !== undefined && !TYPES.has(asked.toLowerCase())) return refuse(shared, "bad-request", reply);
-    const type = asked ?? TYPE;
-    const wait = Math.min(countOf(body, "wait") ?? INACTIVITY, MAX_WAIT);
-    const hold = Math.min(countOf(body, "hold") ?? MAX_HOLD, MAX_HOLD);
-    const sid = randomBytes(24).toString("base64url");
+    if (to === "") return "improper-addressing";
+    if (to.toLowerCase() !== shared.domain) return "host-unknown";
+    const terms = termsFor(body, rid, request.protocol === "https");
+    if (terms === null) return "bad-request";
     const seat = this.#seat(request.ip);
-    if (seat === null) return refuse(shared, "policy-violation", reply);
-    const created = {
-      sid,
-      wait: String(wait),
-      hold: String(hold),
-      requests: String(hold + 1),
-      ver: lowerVersion(body.attribute("ver")),
-      polling: String(POLLING),
-      inactivity: String(INACTIVITY),
-      maxpause: String(MAX_PAUSE),
-      from: shared.domain,
-      ack: String(rid),
-      "xmlns:xmpp": NS.xbosh,
-      "xmpp:version": "1.0",
-      "xmpp:restartlogic": "true",
-      "xmlns:stream": NS.stream,
-    };
-    const terms = { sid, rid, wait, hold, isSecure: request.protocol === "https" };
-    const connection = new BoshConnection(shared, terms, created, {
+    if (seat === null) return "policy-violation";
+    const connection = new BoshConnection(shared, terms, {
       ended: () => seat.release(),
-      forgotten: () => this.#connections.delete(sid),
+      forgotten: () => this.#connections.delete(terms.sid),
     });
-    this.#connections.set(sid, { connection, type });
-    return connection.take(
-      body,
-      rid,
-      replyOf(reply, type, () => connection.lost()),
-    );
+    this.#connections.set(terms.sid, connection);
+    return connection;
   }
 
   #seat(ip: string): Seat | null {
@@ -142,34 +108,7 @@ function ridOf(body: XmlNode): number | null {
   return rid === null || rid > MAX_RID ? null : rid;
 }
 
-/** The client's version of BOSH or ours, whichever is lower: its minor number is a number, not a decimal. */
-function lowerVersion(theirs: string | undefined): string {
-  const [, major, minor] = /^(\d{1,3})\.(\d{1,3})$/.exec(theirs ?? "") ?? [];
-  return Number(major) === 1 && Number(minor) < MINOR_VERSION ? `1.${Number(minor)}` : `1.${MINOR_VERSION}`;
-}
-
-function refuse(shared: Shared, condition: BoshCondition, reply: FastifyReply): void {
+function refuse(shared: Shared, condition: BoshCondition, reply: BoshReply): void {
   shared.meter.refused("xmpp", condition);
-  send(reply, TYPE, terminateBody(condition));
-}
-
-function replyOf(reply: FastifyReply, type: string, onLost: () => void): BoshReply {
-  let isAnswered = false;
-  reply.raw.once("close", () => {
-    if (!isAnswered) onLost();
-  });
-  return {
-    get isGone(): boolean {
-      return reply.raw.destroyed;
-    },
-    answer(body: Buffer): void {
-      if (isAnswered) return;
-      isAnswered = true;
-      send(reply, type, body);
-    },
-  };
-}
-
-function send(reply: FastifyReply, type: string, body: Buffer): void {
-  void reply.header("content-type", type).send(body);
+  reply.answer(terminateBody(condition));
 }

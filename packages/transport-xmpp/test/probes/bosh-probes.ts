@@ -183,6 +183,15 @@ export const BOSH_PROBES: readonly BoshProbe[] = [
     outcome: "failure",
   },
   {
+    name: "a restart that doesn't say for whom",
+    run: async (url) => {
+      const session = await BoshSession.create(url);
+      await session.ask(`<auth xmlns="urn:ietf:params:xml:ns:xmpp-sasl" mechanism="ANONYMOUS"/>`);
+      return say(await session.ask("", RESTART));
+    },
+    outcome: "features",
+  },
+  {
     name: "a restart for another host",
     run: async (url) => {
       const session = await BoshSession.create(url);
