@@ -126,7 +126,7 @@ describe("the component towards its users", () => {
     expect(rig.refused).toContain("forbidden");
   });
 
-  test("a public filter that is taken back ends the reading at once", async () => {
+  test("a public filter that is taken back ends the reading at once; given again, it goes on with the next presence", async () => {
     const server = await serve();
     const rig = await joined(server);
     await subscribe(server, PHONE, "public/a");
@@ -139,6 +139,10 @@ describe("the component towards its users", () => {
     await rig.publish("other/b", 3);
     await until("another's", () => dataIn(server).includes(3));
     expect(dataIn(server)).toEqual([1, 3]);
+    rig.publicFilters = ["public/**"];
+    const before = server.text.length;
+    server.send(presence(PHONE));
+    await until("what was withheld", () => itemsIn(server.text.slice(before)).some(({ data }) => data === 2));
   });
 
   test("only one's own JID; requests that it does not know; whom it is not", async () => {
@@ -249,6 +253,25 @@ describe("what has arrived", () => {
     // Full JIDs are asked whether they are there.
     await until("what each lacks", () => dataIn(server, ann).length >= 1 && dataIn(server, bob).length >= 3);
     expect([dataIn(server, ann), dataIn(server, bob)]).toEqual([[3], [1, 2, 3]]);
+  });
+
+  test("a gap is told before what follows, and told again if it bounces", async () => {
+    const server = await serve();
+    const rig = await joined(server, { log: createLog({ events: 5 }) });
+    await subscribe(server, PHONE, "public/a");
+    server.send(presence(PHONE, "unavailable"));
+    await rig.waitFor("nobody there", ({ devices }) => devices === 0);
+    for (const n of range(0, 20)) await rig.publish("public/a", n);
+    for (let time = 0; time < 2; time += 1) {
+      const answer = await server.ask(presence(PHONE), '"data":19}');
+      const [, id] =
+        /<message to="[^"]+" type="headline" from="pubsub.example.org" id="(gap-[^"]+)"><gap /.exec(answer) ?? [];
+      expect(id).toBeDefined();
+      expect(answer.indexOf("<gap ")).toBeLessThan(answer.indexOf("<item "));
+      expect(itemsIn(answer).map(({ data }) => data)).toEqual([15, 16, 17, 18, 19]);
+      server.send(bounce(PHONE, id ?? ""));
+      await rig.waitFor("nobody there", ({ devices }) => devices === 0);
+    }
   });
 
   test("subscriptions and cursors outlive the gateway", async () => {

@@ -62,6 +62,7 @@ export class DeviceReader implements Sink<Buffer>, Waiting {
   #unconfirmed: Sent[] = [];
   #confirmed = 0;
   #isReplaying = false;
+  #isSilent = false;
   #isResting = false;
   #isClosed = false;
   #cancelRetry: (() => void) | null = null;
@@ -86,9 +87,15 @@ export class DeviceReader implements Sink<Buffer>, Waiting {
   }
 
   turn(): void {
-    if (this.#isClosed || this.#isResting || !this.#device.mayRead(this.#filter)) this.#shared.line.done(this);
+    if (this.#isClosed || this.#isResting) this.#shared.line.done(this);
+    else if (!this.#device.mayRead(this.#filter)) this.#fallSilent();
     else if (this.#device.hasRoom) this.#subscribe({ cursor: this.#handed });
     else this.#leave();
+  }
+
+  /** Whether it has ended since what it reads is not granted any more. */
+  get isSilent(): boolean {
+    return this.#isSilent;
   }
 
   /** Whether the device is known to have what is at a position. */
@@ -98,7 +105,7 @@ export class DeviceReader implements Sink<Buffer>, Waiting {
 
   write(bytes: Buffer): boolean {
     const device = this.#device;
-    if (!device.mayRead(this.#filter)) return false;
+    if (!device.mayRead(this.#filter)) return this.#fallSilent();
     const stanzas: Buffer[] = [];
     let from = 0;
     for (const { end, position, time } of itemsOf(bytes)) {
@@ -114,6 +121,7 @@ export class DeviceReader implements Sink<Buffer>, Waiting {
 
   gap(gap: Gap): boolean {
     const device = this.#device;
+    if (!device.mayRead(this.#filter)) return this.#fallSilent();
     this.#handOver(parseCursor(gap.resumedAt).position, 1);
     device.send([gapStanza(device.messageHead, this.#shared.service, this.stored.node, gap)]);
     return device.hasRoom || this.#leave();
@@ -170,6 +178,12 @@ export class DeviceReader implements Sink<Buffer>, Waiting {
   #handOver(position: number, ahead: number): void {
     this.#handed = this.#shared.bus.cursorAt(position);
     this.#unconfirmed.push({ number: this.#device.sent + ahead, position });
+  }
+
+  #fallSilent(): false {
+    this.#isSilent = true;
+    this.#shared.line.done(this);
+    return false;
   }
 
   #leave(): false {

@@ -71,7 +71,8 @@ export class Device implements ReaderDevice, Inquired {
 
   /** Reads a subscription from behind its cursor, or from now on; nothing happens if it does already. */
   read(stored: StoredSubscription, filter: Filter, from: "cursor" | "now"): void {
-    if (this.#readers.has(stored)) return;
+    if (this.#readers.get(stored)?.isSilent === false) return;
+    this.stop(stored);
     const reader = new DeviceReader(this.#shared, this, stored, filter);
     this.#readers.set(stored, reader);
     if (from === "now") reader.startLive();
