@@ -39,7 +39,7 @@ test(
     ]);
     const results = JSON.parse(stdout) as Results;
     expect(JSON.parse(readFileSync(join(folder, "results.json"), "utf8"))).toEqual(results);
-    expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("rest-hooks");
+    expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("REST Hooks");
     expect(results).toMatchObject({ format: 1, scenario: "quick", skipped: [] });
     expect(results.versions).toMatchObject({ node: process.versions.node, sluice: expect.any(String) as string });
     expect(results.runs.map(({ transport }) => transport)).toEqual(["bosh", "xmpp-websocket", "rest-hooks"]);
@@ -53,7 +53,7 @@ test(
       if (process.platform === "linux") expect(cpu?.userUsPerDelivery).toBeGreaterThan(0);
       if (process.platform === "linux") expect(memory).not.toBeNull();
     }
-    expect(stderr).toContain("[1/3] sluice bosh: p50 ");
+    expect(stderr).toContain("[1/3] sluice BOSH: p50 ");
   },
 );
 
@@ -66,7 +66,7 @@ test(
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
-      if (!child.killed && stderr.includes("[2/2] sluice websocket: about")) child.kill("SIGINT");
+      if (!child.killed && stderr.includes("[2/2] sluice WebSocket: about")) child.kill("SIGINT");
     });
     // All that it has started shares its stderr: the stream ends with the last of them.
     const [code] = (await once(child, "close")) as [number];

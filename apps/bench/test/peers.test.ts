@@ -39,6 +39,6 @@ test("one that is not installed is skipped, and one that can't be measured, each
   };
   const { runs, skipped, versions } = await runScenario({ ...TINY, transports: ["sse"] }, options);
   expect(runs).toEqual([]);
-  expect(skipped).toEqual(["absent: it is not made yet", "scripted, sse: a publication was answered 503: no"]);
+  expect(skipped).toEqual(["absent: it is not made yet", "scripted, SSE: a publication was answered 503: no"]);
   expect(versions).toEqual({ node: process.versions.node, scripted: "1" });
 });

@@ -107,7 +107,7 @@ describe("the plan", () => {
       "polling every 0.2 s",
       "polling every 1 s",
       "polling every 5 s",
-      "long-polling",
+      "long polling",
     ]);
     expect(new Set(labels).size).toBe(labels.length);
   });
@@ -116,9 +116,9 @@ describe("the plan", () => {
     const peer = { ...gateway, name: "peer", transports: ["sse"] };
     const plan = planOf({ ...FULL, transports: ["sse", "bosh"] }, [gateway, peer]);
     expect(plan.map(({ kind, what }) => `${kind.name} ${what.label}`)).toEqual([
-      "sluice sse",
-      "peer sse",
-      "sluice bosh",
+      "sluice SSE",
+      "peer SSE",
+      "sluice BOSH",
     ]);
   });
 

@@ -24,17 +24,20 @@ export interface Scenario {
   readonly peers: readonly string[];
 }
 
-/** All transports of the gateway, in the order of the report. */
-export const TRANSPORTS: readonly string[] = [
-  "polling",
-  "long-polling",
-  "sse",
-  "websocket",
-  "xmpp-tcp",
-  "bosh",
-  "xmpp-websocket",
-  "rest-hooks",
-];
+/** What people call them; in the order of the report. */
+const NAMES: Readonly<Record<string, string>> = {
+  polling: "polling",
+  "long-polling": "long polling",
+  sse: "SSE",
+  websocket: "WebSocket",
+  "xmpp-tcp": "XMPP over TCP",
+  bosh: "BOSH",
+  "xmpp-websocket": "XMPP over WebSocket",
+  "rest-hooks": "REST Hooks",
+};
+
+/** All transports of the gateway. */
+export const TRANSPORTS: readonly string[] = Object.keys(NAMES);
 
 /** Everything, in a few minutes. */
 export const FULL: Scenario = {
@@ -74,6 +77,6 @@ export function casesOf({ transports, pollIntervalsMs }: Scenario): readonly Tra
           intervalMs,
           label: `polling every ${intervalMs / 1000} s`,
         }))
-      : [{ transport, intervalMs: null, label: transport }],
+      : [{ transport, intervalMs: null, label: NAMES[transport] ?? transport }],
   );
 }
