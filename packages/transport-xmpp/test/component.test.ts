@@ -173,7 +173,7 @@ describe("the component towards its users", () => {
     await server.wait('<presence type="unsubscribe" from="pubsub.example.org" to="ann@example.org"/>');
   });
 
-  test("too many subscriptions, too many requests", async () => {
+  test("too many subscriptions, devices, requests", async () => {
     const server = await serve();
     const rig = await joined(server, { subscriptions: 2, messagesPerSecond: 2 });
     expect(await subscribe(server, PHONE, "public/a")).toContain("subscribed");
@@ -183,6 +183,9 @@ describe("the component towards its users", () => {
     server.send(presence(PHONE, "unavailable"));
     await rig.waitFor("nobody there", ({ devices }) => devices === 0);
     expect(await subscribe(server, "ann@example.org/desk", "public/c")).toContain("subscribed");
+    for (const n of range(0, 50)) server.send(presence(`ann@example.org/${n}`));
+    await ask(server, "bob@example.org/x", "get", "<ping xmlns='urn:xmpp:ping'/>");
+    expect(rig.figures.devices).toBe(32);
     const flood = range(0, 40).map((n) => `<iq type='get' id='f${n}' from='${PHONE}' to='pubsub.example.org'/>`);
     server.send(flood.join(""));
     await until("a refusal", () => rig.refused.includes("rate-limited"));

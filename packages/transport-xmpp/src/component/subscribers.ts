@@ -17,6 +17,9 @@ interface User {
 
 /** Anybody who can reach the user's server may subscribe to what is public: this bounds what they can have kept. */
 const MAX_USERS = 100_000;
+/** Of more devices of a user those that came first are left. */
+const MAX_DEVICES = 32;
+const MAX_RETRIED = 10_000;
 /** A server that could not be reached is tried again after that, then after twice that, and so on. */
 const RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 3_600_000;
@@ -80,7 +83,7 @@ export class Subscribers {
     if (known?.isPresent === false && isPresent && known.isOwed) this.#drop(known);
     const device = user.devices.get(jid) ?? this.#welcome(user, jid);
     device.isPresent ||= isPresent;
-    for (const stored of this.#subscriptionsOf(jid)) {
+    for (const stored of this.subscriptionsOf(jid)) {
       // Seen again, wherever its cursor is.
       this.#shared.store.moved(stored);
       device.read(stored, parseFilter(stored.node), "cursor");
@@ -105,14 +108,9 @@ export class Subscribers {
   bounced(jid: string, itemId: string, verdict: Verdict): void {
     const user = this.#users.get(bareOf(jid));
     if (user === undefined) return;
-    const device = user.devices.get(jid);
     const position = this.#positionOf(itemId);
-    for (const stored of position === null ? [] : this.#subscriptionsOf(jid)) {
-      const others = [...user.devices.values()].filter((other) => other !== device);
-      // A bare JID's items are whole as soon as one device has them.
-      if (others.some((other) => other.hasConfirmed(stored, position as number))) continue;
-      this.#shared.store.rewind(stored, this.#shared.bus.cursorAt((position as number) - 1));
-    }
+    if (position !== null) this.#rewind(user, jid, position);
+    const device = user.devices.get(jid);
     if (device !== undefined) this.lost(device, verdict);
   }
 
@@ -135,7 +133,17 @@ export class Subscribers {
 
   /** What a client may see as its own: subscriptions of its bare JID and of its full one. */
   subscriptionsOf(jid: string): readonly StoredSubscription[] {
-    return this.#subscriptionsOf(jid);
+    const bare = bareOf(jid);
+    return [...this.#shared.store.of(bare), ...(bare === jid ? [] : this.#shared.store.of(jid))];
+  }
+
+  #rewind(user: User, jid: string, position: number): void {
+    const others = [...user.devices.values()].filter((device) => device.jid !== jid);
+    for (const stored of this.subscriptionsOf(jid)) {
+      // What is for the bare JID has arrived as soon as one device has it.
+      if (others.some((device) => device.hasConfirmed(stored, position))) continue;
+      this.#shared.store.rewind(stored, this.#shared.bus.cursorAt(position - 1));
+    }
   }
 
   #add(jid: string, filter: Filter, sender: string): void {
@@ -195,6 +203,8 @@ export class Subscribers {
   }
 
   #welcome(user: User, jid: string): Device {
+    const [first] = user.devices.values();
+    if (first !== undefined && user.devices.size >= MAX_DEVICES) this.#drop(first);
     const device = new Device(this.#shared, jid, (lost, verdict) => this.lost(lost, verdict));
     user.devices.set(jid, device);
     this.#shared.meter.connections("xmpp", 1);
@@ -207,11 +217,6 @@ export class Subscribers {
     this.#shared.meter.connections("xmpp", -1);
   }
 
-  #subscriptionsOf(jid: string): readonly StoredSubscription[] {
-    const bare = bareOf(jid);
-    return [...this.#shared.store.of(bare), ...(bare === jid ? [] : this.#shared.store.of(jid))];
-  }
-
   #look(jid: string): void {
     const isBare = bareOf(jid) === jid;
     if (isBare && jid.includes("@"))
@@ -220,7 +225,7 @@ export class Subscribers {
   }
 
   #retry(jid: string, delayMs: number): void {
-    if (this.#retried.has(jid)) return;
+    if (this.#retried.has(jid) || this.#retried.size >= MAX_RETRIED) return;
     const cancel = this.#shared.clock.after(delayMs, () => {
       this.#retried.delete(jid);
       this.#askIfThere(jid, Math.min(delayMs * 2, LONGEST_RETRY_MS));
