@@ -14,8 +14,8 @@ export const TINY: Scenario = {
   load: { clients: CLIENTS, topics: TOPICS, eventsPerSecond: 60, eventBytes: 80, durationMs: 800 },
   leadMs: 100,
   settleMs: 0,
-  drainMs: 2000,
-  patienceMs: 3000,
+  drainMs: 1500,
+  patienceMs: 2000,
   cutMs: 0,
   hasStorm: false,
 };
