@@ -46,6 +46,7 @@ export class Page {
   /** What is ready, and has not been said yet. */
   #unsaid: OrderData[] = [];
   #saidAt = 0;
+  #isReceiverWell = true;
 
   constructor(setup: Setup, stage: Stage, clock: StageClock) {
     this.#setup = setup;
@@ -110,14 +111,13 @@ export class Page {
   /** The stage has told something. */
   take(message: StageMessage): void {
     this.#parlour.take(message);
-    if (message.kind === "delivered") this.#webhook.delivered(message.status < 300);
   }
 
   #refresh(): void {
     if (document.hidden) return;
     const now = this.#clock.now();
     this.#parlour.check();
-    void this.#webhook.check();
+    void this.#webhook.check(this.#isReceiverWell);
     this.#board.update(now);
     this.#diagram.update(now);
     this.#announce(now);
@@ -146,6 +146,7 @@ export class Page {
     find(document, "#gateway-state").dataset["state"] = gateway;
     say(find(document, "#gateway-text"), gateway === "up" ? "Gateway up" : "Gateway down");
     this.#counter.showSpeed(speed);
+    this.#isReceiverWell = receiver === "ok";
     const mood = this.#moods.querySelector<HTMLInputElement>(`input[value="${receiver}"]`);
     if (mood !== null) mood.checked = true;
   }

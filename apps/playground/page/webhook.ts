@@ -7,6 +7,8 @@ import { say } from "./view/dom.ts";
 
 /** How often the gateway is asked how the hook is, at the most. */
 const ASK_EVERY_MS = 1_000;
+/** A delivery that takes longer has met with difficulties. */
+const LATE_MS = 2_000;
 
 /** The webhook's lane: it has no client, but somebody has to register the URL, and take it away in the end. */
 export class Webhook {
@@ -17,8 +19,6 @@ export class Webhook {
   readonly #life = new AbortController();
   #hook: Hook | null = null;
   #askedAt = 0;
-  /** The last delivery was refused. */
-  #isRefusing = false;
 
   /** @param button what registers it again when it is gone */
   constructor(setup: Setup, lane: Lane, now: () => number, button: HTMLButtonElement) {
@@ -52,21 +52,25 @@ export class Webhook {
     this.#lane.become("open", this.#now());
   }
 
-  /** The receiver has taken a delivery, or refused it. */
-  delivered(isTaken: boolean): void {
-    this.#isRefusing = !isTaken;
-    if (isTaken) this.#lane.remark = "";
-  }
-
-  /** Looks what the gateway makes of refusals. To be called now and then. */
-  async check(): Promise<void> {
+  /**
+   * Looks after it while deliveries are late. To be called now and then.
+   * @param isReceiverWell whether it would take them now: then the gateway need not wait any longer
+   */
+  async check(isReceiverWell: boolean): Promise<void> {
     const hook = this.#hook;
-    if (!this.#isRefusing || hook === null || performance.now() - this.#askedAt < ASK_EVERY_MS) return;
+    const { awaitedSince } = this.#lane.account(this.#now());
+    if (awaitedSince === null) this.#lane.remark = "";
+    if (hook === null || awaitedSince === null || this.#now() - awaitedSince < LATE_MS) return;
+    if (performance.now() - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = performance.now();
     const status = await hook.status();
     if (hook !== this.#hook) return;
-    if (status === "failing") this.#lane.remark = "Given a rest";
     if (status === "gone") this.#lose();
+    else if (status === "failing") {
+      this.#lane.remark = "Given a rest";
+      // If the gateway can't be reached just now, the next check tries again.
+      if (isReceiverWell && this.#lane.trouble.kind === "none") await hook.resume().catch(() => undefined);
+    }
   }
 
   close(): void {
@@ -76,7 +80,6 @@ export class Webhook {
 
   #lose(): void {
     this.#hook = null;
-    this.#isRefusing = false;
     this.#lane.remark = "";
     this.#lane.ledger.forgive();
     this.#lane.become("gone", this.#now());

@@ -8,7 +8,7 @@ const NODES = ["orders", "orders/**"] as const;
 /** How long the gateway may hold a request: after that an empty body comes, and the next request goes. */
 const WAIT_SECONDS = 10;
 /** A request that broke is sent again once, which BOSH makes harmless. After that a new login is quicker than Strophe. */
-const SENDS_MAX = 2;
+const RETRIES_MAX = 1;
 /** Items in one answer; the gateway gives no more than these. */
 const PAGE = 100;
 /** Items that are remembered to tell those that come twice. */
@@ -76,7 +76,7 @@ export class BoshReader implements Reader {
   #open(): void {
     const { url, path, domain } = this.#options;
     const connection: StropheConnection = new Strophe.Connection(url + path);
-    connection.maxRetries = SENDS_MAX;
+    connection.maxRetries = RETRIES_MAX;
     this.#connection = connection;
     this.#listener.state("connecting");
     connection.addHandler(

@@ -34,6 +34,11 @@ export class Hook {
     }
   }
 
+  /** Has the gateway deliver again that has given up for a while, from where it was. */
+  async resume(): Promise<void> {
+    await this.#collection.resume(this.#id);
+  }
+
   /** Takes it away. Also works while the page goes. */
   async remove(): Promise<void> {
     await this.#collection.remove(this.#id);
@@ -62,6 +67,11 @@ class Collection {
     const response = await fetch(this.#url, { method: "POST", headers: this.#headers, body });
     if (!response.ok) throw new Error(`the gateway answers ${response.status}`);
     return ((await response.json()) as HookView).id;
+  }
+
+  async resume(id: string): Promise<void> {
+    const body = JSON.stringify({ from: "cursor" });
+    await fetch(`${this.#url}/${id}/resume`, { method: "POST", headers: this.#headers, body });
   }
 
   async remove(id: string): Promise<void> {

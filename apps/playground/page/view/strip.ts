@@ -2,8 +2,9 @@ import type { Arrow } from "../../src/stage/stage-protocol.ts";
 import type { TimeWindow } from "../model/time-window.ts";
 import { Canvas } from "./canvas.ts";
 import { arrowAt, type Axis, type DrawnArrow } from "./geometry.ts";
+import { LabelRow } from "./labels.ts";
 import type { Palette } from "./palette.ts";
-import { StripPainter, type StripSubject } from "./strip-painter.ts";
+import { StripPicture, type StripLabels, type StripSubject } from "./strip-picture.ts";
 
 /** What a strip asks for. */
 export interface StripListener {
@@ -24,7 +25,8 @@ const WHEEL_ZOOM = 0.002;
 /** A lane's strip of the sequence diagram, and what hands do with it. */
 export class Strip {
   readonly #canvas: Canvas;
-  readonly #painter: StripPainter;
+  readonly #subject: StripSubject;
+  readonly #labels: StripLabels = { top: new LabelRow(), bottom: new LabelRow() };
   readonly #window: TimeWindow;
   readonly #listener: StripListener;
   readonly #pointers = new Map<number, { x: number; y: number }>();
@@ -34,7 +36,7 @@ export class Strip {
 
   constructor(element: HTMLCanvasElement, subject: StripSubject, window: TimeWindow, listener: StripListener) {
     this.#canvas = new Canvas(element, () => listener.moved());
-    this.#painter = new StripPainter(subject);
+    this.#subject = subject;
     this.#window = window;
     this.#listener = listener;
     new IntersectionObserver(([entry]) => {
@@ -55,7 +57,8 @@ export class Strip {
     const { width } = this.#canvas;
     const scale = width / (to - from);
     const axis: Axis = { from, to, width, x: (time) => (time - from) * scale };
-    this.#drawn = this.#painter.paint(this.#canvas.begin(), { axis, now, palette, focus });
+    const frame = { context: this.#canvas.begin(), axis, now, palette, focus };
+    this.#drawn = new StripPicture(this.#subject, this.#labels, frame).paint();
   }
 
   #press(event: PointerEvent): void {

@@ -6,8 +6,12 @@ import type { Span, Spans } from "../model/spans.ts";
 import type { Axis, DrawnArrow } from "./geometry.ts";
 import { layOut, placeArrow, STRIP } from "./geometry.ts";
 import { bytes } from "./format.ts";
-import { type Label, LabelRow } from "./labels.ts";
+import type { Label, LabelRow } from "./labels.ts";
 import type { Palette } from "./palette.ts";
+import { Pen } from "./pen.ts";
+
+/** Trouble that is wide enough for its name, in pixels. */
+const NAMED = 76;
 
 /** What a strip shows. */
 export interface StripSubject {
@@ -19,36 +23,42 @@ export interface StripSubject {
   readonly gatewayTroubles: Spans;
 }
 
-/** One picture of it. */
-export interface Picture {
+/** The two rows of labels of a strip, which last from one picture to the next. */
+export interface StripLabels {
+  readonly top: LabelRow;
+  readonly bottom: LabelRow;
+}
+
+/** What is drawn into: where, when and how. */
+export interface Frame {
+  readonly context: CanvasRenderingContext2D;
   readonly axis: Axis;
   readonly now: number;
   readonly palette: Palette;
+  /** The arrow that is looked at. */
   readonly focus: Arrow | null;
 }
 
-const TAU = Math.PI * 2;
-const HEAD = 6;
-
-/** Draws a lane's strip: two lifelines, and everything that goes between them. */
-export class StripPainter {
+/** One picture of a lane's strip: two lifelines, and everything that goes between them. */
+export class StripPicture {
   readonly #subject: StripSubject;
-  readonly #top = new LabelRow();
-  readonly #bottom = new LabelRow();
-  #context!: CanvasRenderingContext2D;
-  #picture!: Picture;
+  readonly #labels: StripLabels;
+  readonly #frame: Frame;
+  readonly #pen: Pen;
 
-  constructor(subject: StripSubject) {
+  constructor(subject: StripSubject, labels: StripLabels, frame: Frame) {
     this.#subject = subject;
+    this.#labels = labels;
+    this.#frame = frame;
+    this.#pen = new Pen(frame.context, frame.axis);
   }
 
   /** Draws it on an empty ground; what it has drawn, to find arrows by. */
-  paint(context: CanvasRenderingContext2D, picture: Picture): readonly DrawnArrow[] {
-    this.#context = context;
-    this.#picture = picture;
-    const drawn = layOut(this.#subject.recording, picture.axis);
-    this.#paintSpans(this.#subject.troubles.all);
-    this.#paintSpans(this.#subject.gatewayTroubles.all);
+  paint(): readonly DrawnArrow[] {
+    const { recording, troubles, gatewayTroubles } = this.#subject;
+    const drawn = layOut(recording, this.#frame.axis);
+    this.#paintSpans(troubles.all);
+    this.#paintSpans(gatewayTroubles.all);
     this.#paintChanges();
     this.#paintLifelines();
     this.#paintWaits();
@@ -62,66 +72,64 @@ export class StripPainter {
   }
 
   #paintSpans(spans: readonly Span[]): void {
-    const { palette, now } = this.#picture;
+    const { palette, now, context } = this.#frame;
+    context.font = `600 10.5px ${palette.font}`;
+    context.textAlign = "left";
+    context.textBaseline = "middle";
     for (const { kind, from, to } of spans) {
       const { x, width } = this.#stretch(from, to ?? now);
       if (width <= 0) continue;
       const color = kind === "slow" ? palette.slow : palette.bad;
-      this.#alpha(0.1, () => this.#rectangle(color, x, 0, width, STRIP.height));
-      this.#hatch(color, x, STRIP.height - 4, width, 4);
-      this.#text(
-        kind === "down" ? "gateway down" : kind,
-        Math.max(x, 0) + 5,
-        STRIP.client + 11,
-        color,
-        "left",
-        width > 76,
-      );
+      this.#pen.alpha(0.1, () => this.#pen.rectangle(color, x, 0, width, STRIP.height));
+      this.#pen.hatch(color, x, STRIP.height - 4, width, 4);
+      if (width < NAMED) continue;
+      context.fillStyle = color;
+      context.fillText(kind === "down" ? "gateway down" : kind, Math.max(x, 0) + 5, STRIP.client + 11);
     }
   }
 
   /** A line through all lanes where something has happened to an order. */
   #paintChanges(): void {
-    const { axis, palette } = this.#picture;
+    const { axis, palette } = this.#frame;
     for (const { time, hue } of this.#subject.changes.all) {
       const x = axis.x(time);
       if (x < -1 || x > axis.width) continue;
-      this.#alpha(0.4, () => this.#line(palette.hues[hue] as string, 1, [x, 0], [x, STRIP.height]));
+      this.#pen.alpha(0.4, () => this.#pen.line(palette.hues[hue] as string, 1, [x, 0], [x, STRIP.height]));
     }
   }
 
   /** Whole while there is a connection, else dotted. */
   #paintLifelines(): void {
-    const { axis, palette, now } = this.#picture;
+    const { axis, palette, now } = this.#frame;
     const end = Math.min(axis.width, axis.x(now));
     for (const y of [STRIP.client, STRIP.gateway]) {
-      this.#context.setLineDash([1, 4]);
-      this.#line(palette.soft, 1, [0, y], [end, y]);
-      this.#context.setLineDash([]);
+      this.#frame.context.setLineDash([1, 4]);
+      this.#pen.line(palette.soft, 1, [0, y], [end, y]);
+      this.#frame.context.setLineDash([]);
       for (const { openedAt, closedAt } of this.#subject.recording.connections) {
         const { x, width } = this.#stretch(openedAt, closedAt ?? now);
-        if (width > 0) this.#line(palette.soft, 1.5, [x, y], [x + width, y]);
+        if (width > 0) this.#pen.line(palette.soft, 1.5, [x, y], [x + width, y]);
       }
     }
   }
 
   /** A bar where somebody waits for an answer, on the line of whoever owes it. */
   #paintWaits(): void {
-    const { now, palette } = this.#picture;
+    const { now, palette } = this.#frame;
     for (const { request, endedAt, isWasted, isStream } of this.#subject.recording.exchanges()) {
       const { x, width } = this.#stretch(request.endedAt, endedAt ?? now);
       if (width < 3) continue;
       const y = request.from === "client" ? STRIP.gateway : STRIP.client;
       const [top, height] = isStream ? [y - 2, 4] : [y - 4, 8];
-      this.#rectangle(palette.ground, x, top, width, height);
-      if (isWasted) this.#hatch(palette.wasted, x, top, width, height);
-      else this.#alpha(isStream ? 0.45 : 0.8, () => this.#rectangle(palette.wait, x, top, width, height));
+      this.#pen.rectangle(palette.ground, x, top, width, height);
+      if (isWasted) this.#pen.hatch(palette.wasted, x, top, width, height);
+      else this.#pen.alpha(isStream ? 0.45 : 0.8, () => this.#pen.rectangle(palette.wait, x, top, width, height));
     }
   }
 
   /** The ground between a question and its answer: in the colour of what it brought, hatched if that was nothing. */
   #paintExchanges(drawn: readonly DrawnArrow[]): void {
-    const { axis } = this.#picture;
+    const { axis } = this.#frame;
     const inPicture = new Map(drawn.map((one) => [one.arrow.number, one]));
     const placeOf = (arrow: Arrow): DrawnArrow => inPicture.get(arrow.number) ?? placeArrow(arrow, axis);
     for (const { request, response, isStream, isWasted } of this.#subject.recording.exchanges()) {
@@ -131,8 +139,8 @@ export class StripPainter {
   }
 
   #between(asked: DrawnArrow, answered: DrawnArrow, isWasted: boolean): void {
-    const { palette } = this.#picture;
-    const context = this.#context;
+    const { palette } = this.#frame;
+    const { context } = this.#frame;
     const path = new Path2D();
     path.moveTo(asked.x1, asked.y1);
     path.lineTo(asked.x2, asked.y2);
@@ -143,20 +151,20 @@ export class StripPainter {
     if (isWasted) {
       context.save();
       context.clip(path);
-      this.#alpha(0.55, () =>
-        this.#hatch(palette.wasted, asked.x1, STRIP.client, answered.x2 - asked.x1, STRIP.gateway - STRIP.client),
+      this.#pen.alpha(0.55, () =>
+        this.#pen.hatch(palette.wasted, asked.x1, STRIP.client, answered.x2 - asked.x1, STRIP.gateway - STRIP.client),
       );
       context.restore();
     } else {
       context.fillStyle = hue ?? palette.soft;
       // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- it is a path, not an array
-      this.#alpha(hue === null ? 0.06 : 0.16, () => context.fill(path));
+      this.#pen.alpha(hue === null ? 0.06 : 0.16, () => context.fill(path));
     }
   }
 
   /** From each change to its arrival, above the client's line: the longer, the later the client knew. */
   #paintDelays(): void {
-    const { now, palette, axis } = this.#picture;
+    const { now, palette, axis } = this.#frame;
     const { changes, ledger } = this.#subject;
     for (const { id, time, hue, place } of changes.all) {
       const arrival = ledger.arrivalOf(id);
@@ -164,64 +172,59 @@ export class StripPainter {
       if (width <= 0 && arrival === undefined) continue;
       const color = palette.hues[hue] as string;
       const y = STRIP.client - 6 - (place % 3) * 4;
-      if (arrival === undefined) this.#hatch(color, x, y - 1.5, width, 3);
-      else if (width > 0) this.#alpha(0.75, () => this.#rectangle(color, x, y - 1.5, width, 3));
+      if (arrival === undefined) this.#pen.hatch(color, x, y - 1.5, width, 3);
+      else if (width > 0) this.#pen.alpha(0.75, () => this.#pen.rectangle(color, x, y - 1.5, width, 3));
       if (arrival === undefined) continue;
       const dot = axis.x(arrival);
       if (dot < -4 || dot > axis.width + 4) continue;
-      this.#dot(color, dot, STRIP.client, 3.5);
+      this.#pen.dot(color, dot, STRIP.client, 3.5);
     }
   }
 
   #paintArrow({ arrow, x1, y1, x2, y2, isWasted }: DrawnArrow): void {
-    const { palette } = this.#picture;
+    const { palette } = this.#frame;
     const { what } = arrow;
     const hue = this.#hueOf(arrow);
     if (what === "open" || what === "close") return this.#paintEnd(arrow, x2, y2);
     const color = hue ?? (isWasted || what === "heartbeat" ? palette.wasted : palette.soft);
-    if (what === "heartbeat") this.#context.setLineDash([2, 3]);
-    this.#line(color, hue === null ? 1.25 : 2, [x1, y1], [x2, y2]);
-    this.#context.setLineDash([]);
-    this.#head(color, [x1, y1], [x2, y2]);
+    if (what === "heartbeat") this.#frame.context.setLineDash([2, 3]);
+    this.#pen.line(color, hue === null ? 1.25 : 2, [x1, y1], [x2, y2]);
+    this.#frame.context.setLineDash([]);
+    this.#pen.head(color, [x1, y1], [x2, y2]);
   }
 
   /** A connection's beginning is a ring on the line of whoever took it; its end is a cross. */
   #paintEnd({ what, label }: Arrow, x: number, y: number): void {
-    const { palette } = this.#picture;
+    const { palette } = this.#frame;
     const isBad = label === "cut" || label === "refused";
     const color = isBad ? palette.bad : palette.soft;
     if (what === "open") {
-      this.#dot(palette.ground, x, y, 3);
-      this.#context.strokeStyle = color;
-      this.#context.lineWidth = 1.25;
-      this.#context.beginPath();
-      this.#context.arc(x, y, 3, 0, TAU);
-      this.#context.stroke();
+      this.#pen.ring(color, palette.ground, x, y, 3);
       return;
     }
     const arm = isBad ? 5 : 3;
     for (const middle of isBad ? [(STRIP.client + STRIP.gateway) / 2] : [STRIP.client, STRIP.gateway]) {
-      this.#line(color, isBad ? 2 : 1.25, [x - arm, middle - arm], [x + arm, middle + arm]);
-      this.#line(color, isBad ? 2 : 1.25, [x - arm, middle + arm], [x + arm, middle - arm]);
+      this.#pen.line(color, isBad ? 2 : 1.25, [x - arm, middle - arm], [x + arm, middle + arm]);
+      this.#pen.line(color, isBad ? 2 : 1.25, [x - arm, middle + arm], [x + arm, middle - arm]);
     }
   }
 
   #paintFocus(drawn: readonly DrawnArrow[]): void {
-    const { focus, palette } = this.#picture;
+    const { focus, palette } = this.#frame;
     const one = focus === null ? undefined : drawn.find(({ arrow }) => arrow === focus);
     if (one === undefined) return;
     const { x1, y1, x2, y2 } = one;
-    this.#context.lineCap = "round";
-    this.#alpha(0.22, () => this.#line(palette.text, 11, [x1, y1], [x2, y2]));
-    this.#line(palette.text, 2.5, [x1, y1], [x2, y2]);
-    this.#context.lineCap = "butt";
-    this.#head(palette.text, [x1, y1], [x2, y2]);
+    this.#frame.context.lineCap = "round";
+    this.#pen.alpha(0.22, () => this.#pen.line(palette.text, 11, [x1, y1], [x2, y2]));
+    this.#pen.line(palette.text, 2.5, [x1, y1], [x2, y2]);
+    this.#frame.context.lineCap = "butt";
+    this.#pen.head(palette.text, [x1, y1], [x2, y2]);
   }
 
   /** Each label stands at the head of its arrow. */
   #paintLabels(drawn: readonly DrawnArrow[]): void {
-    const { axis, palette } = this.#picture;
-    const context = this.#context;
+    const { axis, palette } = this.#frame;
+    const { context } = this.#frame;
     context.font = `10.5px ${palette.font}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
@@ -232,12 +235,12 @@ export class StripPainter {
       drawn
         .filter(({ y2, arrow }) => (y2 === STRIP.client) === isTop && arrow.what !== "open")
         .map((one) => this.#labelOf(one));
-    this.#top.draw(context, labels(true), STRIP.topLabels, axis.width);
-    this.#bottom.draw(context, labels(false), STRIP.bottomLabels, axis.width);
+    this.#labels.top.draw(context, labels(true), STRIP.topLabels, axis.width);
+    this.#labels.bottom.draw(context, labels(false), STRIP.bottomLabels, axis.width);
   }
 
   #labelOf({ arrow, x2, isWasted }: DrawnArrow): Label {
-    const { palette, focus } = this.#picture;
+    const { palette, focus } = this.#frame;
     const hue = this.#hueOf(arrow);
     const isBad = arrow.label === "cut" || arrow.label === "refused";
     const isQuiet = isWasted || arrow.what === "heartbeat" || arrow.what === "close";
@@ -249,17 +252,17 @@ export class StripPainter {
   }
 
   #paintNow(): void {
-    const { axis, now, palette } = this.#picture;
+    const { axis, now, palette } = this.#frame;
     const x = axis.x(now);
     if (x < 0 || x > axis.width) return;
-    this.#line(palette.line, 1, [x, 0], [x, STRIP.height]);
+    this.#pen.line(palette.line, 1, [x, 0], [x, STRIP.height]);
   }
 
   /** The colour of the first change that an arrow tells of. */
   #hueOf(arrow: Arrow): string | null {
     for (const id of this.#subject.recording.eventIdsOf(arrow)) {
       const change = this.#subject.changes.find(id);
-      if (change !== undefined) return this.#picture.palette.hues[change.hue] as string;
+      if (change !== undefined) return this.#frame.palette.hues[change.hue] as string;
     }
     return null;
   }
@@ -276,86 +279,8 @@ export class StripPainter {
 
   /** What of a stretch of time is in the picture. */
   #stretch(from: number, to: number): { readonly x: number; readonly width: number } {
-    const { axis } = this.#picture;
+    const { axis } = this.#frame;
     const x = Math.max(-8, axis.x(from));
     return { x, width: Math.min(axis.width + 8, axis.x(to)) - x };
-  }
-
-  #alpha(alpha: number, paint: () => void): void {
-    this.#context.globalAlpha = alpha;
-    paint();
-    this.#context.globalAlpha = 1;
-  }
-
-  #rectangle(color: string, x: number, y: number, width: number, height: number): void {
-    this.#context.fillStyle = color;
-    this.#context.fillRect(x, y, width, height);
-  }
-
-  /** Slanted lines that stay where they are in time. */
-  #hatch(color: string, x: number, y: number, width: number, height: number): void {
-    const context = this.#context;
-    const { axis } = this.#picture;
-    const step = 5;
-    const offset = axis.x(0) % step;
-    const left = Math.max(0, x);
-    const right = Math.min(axis.width, x + width);
-    context.save();
-    context.beginPath();
-    context.rect(x, y, width, height);
-    context.clip();
-    context.beginPath();
-    const first = Math.floor((left - offset) / step) * step + offset - height;
-    for (let at = first; at < right; at += step) {
-      context.moveTo(at, y + height);
-      context.lineTo(at + height, y);
-    }
-    context.strokeStyle = color;
-    context.lineWidth = 1.5;
-    context.stroke();
-    context.restore();
-  }
-
-  #line(color: string, width: number, from: readonly [number, number], to: readonly [number, number]): void {
-    const context = this.#context;
-    context.strokeStyle = color;
-    context.lineWidth = width;
-    context.beginPath();
-    context.moveTo(...from);
-    context.lineTo(...to);
-    context.stroke();
-  }
-
-  #head(color: string, [x1, y1]: readonly [number, number], [x2, y2]: readonly [number, number]): void {
-    const context = this.#context;
-    const angle = Math.atan2(y2 - y1, x2 - x1);
-    const corner = (turn: number): readonly [number, number] => [
-      x2 - HEAD * Math.cos(angle + turn),
-      y2 - HEAD * Math.sin(angle + turn),
-    ];
-    context.fillStyle = color;
-    context.beginPath();
-    context.moveTo(x2, y2);
-    context.lineTo(...corner(0.42));
-    context.lineTo(...corner(-0.42));
-    context.fill();
-  }
-
-  #dot(color: string, x: number, y: number, radius: number): void {
-    const context = this.#context;
-    context.fillStyle = color;
-    context.beginPath();
-    context.arc(x, y, radius, 0, TAU);
-    context.fill();
-  }
-
-  #text(text: string, x: number, y: number, color: string, align: CanvasTextAlign, isShown: boolean): void {
-    if (!isShown) return;
-    const context = this.#context;
-    context.font = `600 10.5px ${this.#picture.palette.font}`;
-    context.textAlign = align;
-    context.textBaseline = "middle";
-    context.fillStyle = color;
-    context.fillText(text, x, y);
   }
 }
