@@ -31,7 +31,17 @@ function open(): CutStreams {
 function cut(id: string, jid = `ann@localhost/${id}`): CutStream {
   const counts = { base: 0, sent: 9, acknowledged: 5, received: 3 };
   const flags = { isAnonymous: false, isPassing: false, isAvailable: true };
-  return { id, jid, bare: "ann@localhost", ...flags, ...counts, nodes: [], owed: [], texts: [[7, "<iq/>"]] };
+  return {
+    id,
+    jid,
+    bare: "ann@localhost",
+    ...flags,
+    ...counts,
+    nodes: [],
+    epoch: "log0",
+    owed: [],
+    texts: [[7, "<iq/>"]],
+  };
 }
 
 beforeEach(async () => {
@@ -86,8 +96,18 @@ test("kept for its time and no longer", () => {
 test("of too many the oldest go", () => {
   const streams = open();
   for (let n = 0; n < 20_003; n += 1) streams.add(cut(String(n)), DAY_MS + n);
-  clock.advance(1000);
+  clock.advance(2000);
   expect(["0", "2", "3", "20002"].map((id) => streams.find(id) !== null)).toEqual([false, false, true, true]);
+});
+
+test("many at once: all are kept, also if the process is to end before they were written", () => {
+  const streams = open();
+  const ids = Array.from({ length: 2000 }, (_, n) => String(n));
+  for (const id of ids) streams.add(cut(id), DAY_MS);
+  clock.advance(1000);
+  database.close();
+  const again = open();
+  expect(ids.every((id) => again.find(id) !== null)).toBe(true);
 });
 
 test("a disk that does not take it: said, and tried again until it does", () => {

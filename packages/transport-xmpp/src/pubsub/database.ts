@@ -3,13 +3,17 @@ import type { Clock, Logger } from "@sluice/core";
 
 /** How long changes wait to be written together. */
 const FLUSH_MS = 1000;
+/** Between two parts of what is too much for one transaction. */
+const MORE_MS = 20;
+/** Rows that a writer writes in one transaction: what ten thousand clients do at once must not hold up the event loop. */
+export const BATCH = 500;
 
 /** Somebody whose changes can wait a second. */
 export interface Writer {
-  /** Writes what has changed. Called in a transaction; again if that fails. */
+  /** Writes what has changed, {@link BATCH} rows at the most. Called in a transaction; again if that fails. */
   write(): void;
-  /** What was written is kept. */
-  written(): void;
+  /** What was written is kept. Answers whether there is more. */
+  written(): boolean;
 }
 
 /**
@@ -47,30 +51,37 @@ export class Database {
 
   /** Something has changed that is to be written within a second. */
   changed(): void {
-    this.#cancelFlush ??= this.#clock.after(FLUSH_MS, () => this.flush());
-  }
-
-  /** Writes all that has changed. If the disk doesn't take it, it is tried again in a second. */
-  flush(): void {
-    this.#cancelFlush?.();
-    this.#cancelFlush = null;
-    try {
-      this.#sqlite.exec("BEGIN");
-      for (const writer of this.#writers) writer.write();
-      this.#sqlite.exec("COMMIT");
-      for (const writer of this.#writers) writer.written();
-    } catch (error) {
-      this.#logger.error({ err: error }, "XMPP subscriptions could not be written");
-      if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
-      this.changed();
-    }
+    this.#schedule(FLUSH_MS);
   }
 
   /** Writes what is left, and lets go of the file. Idempotent. */
   close(): void {
     if (!this.#sqlite.isOpen) return;
-    this.flush();
+    while (this.#write() === "more");
     this.#cancelFlush?.();
     this.#sqlite.close();
+  }
+
+  #schedule(delayMs: number): void {
+    this.#cancelFlush ??= this.#clock.after(delayMs, () => {
+      this.#cancelFlush = null;
+      const outcome = this.#write();
+      if (outcome !== "all") this.#schedule(outcome === "more" ? MORE_MS : FLUSH_MS);
+    });
+  }
+
+  /** If the disk doesn't take it, it is tried again in a second. */
+  #write(): "all" | "more" | "nothing" {
+    try {
+      this.#sqlite.exec("BEGIN");
+      for (const writer of this.#writers) writer.write();
+      this.#sqlite.exec("COMMIT");
+    } catch (error) {
+      this.#logger.error({ err: error }, "XMPP subscriptions could not be written");
+      if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
+      return "nothing";
+    }
+    const isMore = this.#writers.map((writer) => writer.written());
+    return isMore.includes(true) ? "more" : "all";
   }
 }

@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import { parseCursor, type Clock } from "@sluice/core";
-import type { Database, Writer } from "./database.ts";
+import { BATCH, type Database, type Writer } from "./database.ts";
 
 /** A subscription that is there whether its subscriber is or not. */
 export interface StoredSubscription {
@@ -111,11 +111,12 @@ export class SubscriptionStore implements Writer {
   }
 
   write(): void {
-    for (const subscription of this.#moved) this.#put(subscription);
+    for (const subscription of [...this.#moved].slice(0, BATCH)) this.#put(subscription);
   }
 
-  written(): void {
-    this.#moved.clear();
+  written(): boolean {
+    for (const subscription of [...this.#moved].slice(0, BATCH)) this.#moved.delete(subscription);
+    return this.#moved.size > 0;
   }
 
   /** Clients that make up a name each time must not fill the disk. */

@@ -1,3 +1,4 @@
+import { formatCursor } from "@sluice/core";
 import type { StoredSubscription } from "../pubsub/subscription-store.ts";
 
 /** How far a node's reader had got. */
@@ -22,15 +23,19 @@ export interface CutStream {
   /** Stanzas that the client has sent since stream management was on. */
   readonly received: number;
   readonly nodes: readonly CutNode[];
-  /** Items that are not acknowledged: number of the stanza, index of the node, cursor. */
-  readonly owed: readonly (readonly [number, number, string])[];
+  /** Which log the positions are in. */
+  readonly epoch: string;
+  /** Items that are not acknowledged: number of the stanza, index of the node, position. */
+  readonly owed: readonly (readonly [number, number, number])[];
   /** Other stanzas that are not acknowledged, by number. */
   readonly texts: readonly (readonly [number, string])[];
 }
 
 /** The nodes, each with the cursor that it has if the client has the first `number` stanzas. */
-export function nodesAt({ nodes, owed }: CutStream, number: number): readonly CutNode[] {
-  const cursors = nodes.map(({ cursor }) => cursor);
-  for (const [one, node, cursor] of owed) if (one <= number) cursors[node] = cursor;
-  return nodes.map((node, index) => ({ ...node, cursor: cursors[index] ?? node.cursor }));
+export function nodesAt({ nodes, owed, epoch }: CutStream, number: number): readonly CutNode[] {
+  const positions = new Map(owed.filter(([one]) => one <= number).map(([, node, position]) => [node, position]));
+  return nodes.map((node, index) => {
+    const position = positions.get(index);
+    return position === undefined ? node : { ...node, cursor: formatCursor(epoch, position) };
+  });
 }

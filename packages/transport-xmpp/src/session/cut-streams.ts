@@ -1,7 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 import type { Clock } from "@sluice/core";
 import type { CutStream } from "./cut-stream.ts";
-import type { Database, Writer } from "../pubsub/database.ts";
+import { BATCH, type Database, type Writer } from "../pubsub/database.ts";
 
 /** Streams that wait at the most; beyond, the oldest have to log in again. */
 const MAX_STREAMS = 20_000;
@@ -80,12 +80,15 @@ export class CutStreams implements Writer {
   write(): void {
     if (this.#unwritten.size === 0) return;
     const { put, trim, crop } = this.#statements;
-    for (const { cut, endsAtMs } of this.#unwritten.values()) put.run(cut.id, cut.jid, endsAtMs, JSON.stringify(cut));
+    for (const { cut, endsAtMs } of [...this.#unwritten.values()].slice(0, BATCH)) {
+      put.run(cut.id, cut.jid, endsAtMs, JSON.stringify(cut));
+    }
     trim.run(this.#clock.now());
     crop.run(MAX_STREAMS);
   }
 
-  written(): void {
-    this.#unwritten.clear();
+  written(): boolean {
+    for (const id of [...this.#unwritten.keys()].slice(0, BATCH)) this.#unwritten.delete(id);
+    return this.#unwritten.size > 0;
   }
 }

@@ -1,4 +1,4 @@
-import { parseCursor, formatCursor, type CloseReason } from "@sluice/core";
+import { parseCursor, type CloseReason } from "@sluice/core";
 import { createElement, escapeXML, type Element } from "ltx";
 import type { Channel } from "./channel.ts";
 import { nodesAt, type CutStream } from "./cut-stream.ts";
@@ -160,7 +160,7 @@ export class Resource implements ReaderHost {
     const index = new Map<Acknowledged, number>(readers.map((reader, at) => [reader, at]));
     const owed = this.ledger.owed.flatMap(({ number, reader, position }) => {
       const at = index.get(reader);
-      return at === undefined ? [] : [[number, at, formatCursor(epoch, position)] as const];
+      return at === undefined ? [] : [[number, at, position] as const];
     });
     const { bare, jid, isAnonymous, isPassing } = this.name;
     const { sent, acknowledged, texts } = this.ledger;
@@ -178,6 +178,7 @@ export class Resource implements ReaderHost {
       nodes: readers.map(({ stored: { jid: subscriber, node, isLasting }, cursor }) => {
         return { jid: subscriber, node, isLasting, cursor };
       }),
+      epoch,
       owed: owed.slice(-MAX_KEPT),
       texts: [...texts],
     };
