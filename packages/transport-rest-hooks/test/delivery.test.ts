@@ -58,6 +58,27 @@ describe("deliveries", () => {
     expect(tracesOf(2)).toEqual([undefined, undefined]);
   });
 
+  test("half an answer after 200 is a failure: the event comes again, with the same id", async () => {
+    receiver.script = ({ headers }, response, request) => {
+      if (headers["sluice-attempt"] !== "1") {
+        response.writeHead(200).end();
+        return;
+      }
+      response.writeHead(200, { "content-length": "100" }).write("half of i");
+      setImmediate(() => request.socket.destroy());
+    };
+    const hook = await gateway.hook(receiver.url(), { schedule: [0, 0.05] });
+    const cursor = await gateway.publish("a", 1);
+    await receiver.take(2);
+    expect(new Set(receiver.received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+    await until("the cursor to move", async () => (await gateway.state(hook.id))["cursor"] === cursor);
+    const { json } = await gateway.ask("GET", `/hooks/${hook.id}/attempts`);
+    expect(json["attempts"]).toMatchObject([
+      { outcome: "delivered" },
+      { outcome: "retry", error: "reset", status: null },
+    ]);
+  });
+
   test("events of one topic go out one after the other, topics side by side", async () => {
     const waiting: (() => void)[] = [];
     receiver.script = (_received, response) => void waiting.push(() => response.writeHead(200).end());

@@ -216,6 +216,26 @@ describe("the REST Hooks front door", () => {
     expect(gateway.bus.head).toBe(head);
   });
 
+  test("PATCH gives a lease, takes it away, and ends the hook when it is over", async () => {
+    const hook = await gateway.hook(receiver.url());
+    const patch = (expiration_date: string | null): Promise<{ status: number; json: Record<string, unknown> }> =>
+      gateway.ask("PATCH", `/hooks/${hook.id}`, { expiration_date });
+    const soon = new Date(Date.now() + 1000).toISOString();
+    expect(await patch("2001-01-01T00:00:00Z")).toMatchObject({ status: 422, json: { field: "expiration_date" } });
+    expect(await patch("soon")).toMatchObject({ status: 422, json: { field: "expiration_date" } });
+    expect((await patch(soon)).json).toMatchObject({ expiration_date: soon, status: "active" });
+    expect((await patch(null)).json).not.toHaveProperty("expiration_date");
+    // A lease that is over is looked for every second; this hook's neighbour shows that it was.
+    await gateway.hook(receiver.url("/neighbour"), { expiration_date: soon });
+    const [told] = await receiver.take(1);
+    expect(told).toMatchObject({ method: "DELETE", path: "/neighbour" });
+    expect(await gateway.state(hook.id)).toMatchObject({ status: "active" });
+    expect((await patch(new Date(Date.now() + 1000).toISOString())).status).toBe(200);
+    await receiver.take(2);
+    expect(receiver.received[1]).toMatchObject({ method: "DELETE", path: "/hook" });
+    expect((await gateway.ask("GET", `/hooks/${hook.id}`)).json).toMatchObject({ reason: "its lease is over" });
+  });
+
   test("a lease that is over ends the hook, and the receiver is told", async () => {
     const hook = await gateway.hook(receiver.url(), { lease_seconds: 1 });
     expect(hook["expiration_date"]).toBeDefined();

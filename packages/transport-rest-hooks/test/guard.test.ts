@@ -316,6 +316,23 @@ describe("answers that would hurt", () => {
     expect(requests).toBe(3);
   });
 
+  test("an answer that is cut off in the middle of its body was none, on a new connection and on an old one", async () => {
+    let requests = 0;
+    const url = await target((request, response) => {
+      requests += 1;
+      if (requests === 2) {
+        response.writeHead(200).end();
+        return;
+      }
+      response.writeHead(200, { "content-length": "100" }).write("half of i");
+      setImmediate(() => request.socket.destroy());
+    });
+    expect(await sender.send(post(url))).toMatchObject({ kind: "failed", error: "reset" });
+    expect(await sender.send(post(url))).toMatchObject({ status: 200 });
+    expect(await sender.send(post(url))).toMatchObject({ kind: "failed", error: "reset" });
+    expect(requests).toBe(3);
+  });
+
   test("nothing listens", async () => {
     const url = await target(() => undefined);
     for (const close of open.splice(0)) close();

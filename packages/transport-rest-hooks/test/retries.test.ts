@@ -208,6 +208,21 @@ describe("retries", () => {
     expect(events.map(({ type }) => type)).toEqual(["hook.active", "hook.failing", "hook.active"]);
   });
 
+  test("a probe that is refused is no success, and not the last probe", async () => {
+    receiver.script = status(500);
+    const hook = await gateway.hook(receiver.url(), { schedule: [0, 20, 20, 20, 20, 20, 20, 20] });
+    await gateway.publish("t", 0);
+    await advanceUntil(5);
+    await until("failing", async () => (await gateway.state(hook.id))["status"] === "failing");
+    receiver.script = status(400);
+    await advanceUntil(6);
+    await recorded(hook.id, 6);
+    await gateway.publish("t", 1);
+    receiver.script = status(200);
+    await advanceUntil(7);
+    await until("active", async () => (await gateway.state(hook.id))["status"] === "active");
+  });
+
   test("no success for five days disables; a daily probe heals", async () => {
     receiver.script = status(500);
     const hook = await gateway.hook(receiver.url(), { schedule: Array.from({ length: 20 }, () => 20) });

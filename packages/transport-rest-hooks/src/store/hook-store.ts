@@ -53,6 +53,8 @@ export class HookStore {
   #isSendingSoon = false;
   #isFailing = false;
   #isClosed = false;
+  /** Why there is nothing to be had when it is closed. */
+  #ended: SluiceError = new SluiceError("draining", "The gateway is stopping.");
   /** Told when the next lane is due; set by who waits for it. */
   onDue: (nextDueAtMs: number | null) => void = () => undefined;
 
@@ -87,9 +89,9 @@ export class HookStore {
     return this.#isFailing;
   }
 
-  /** Hands changes over; resolves when they are durable. @throws {SluiceError} `draining` if the store is closed */
+  /** Hands changes over; resolves when they are durable. @throws {SluiceError} `draining`, `log-unavailable` */
   commit(...changes: readonly Change[]): Promise<void> {
-    if (this.#isClosed) return Promise.reject(closed());
+    if (this.#isClosed) return Promise.reject(this.#ended);
     this.#next.changes.push(...changes);
     this.#sendSoon();
     return this.#next.done.promise;
@@ -140,7 +142,7 @@ export class HookStore {
   }
 
   async #ask<Answer>(question: Question): Promise<Answer> {
-    if (this.#isClosed) throw closed();
+    if (this.#isClosed) throw this.#ended;
     this.#send();
     this.#ticket += 1;
     const ticket = this.#ticket;
@@ -221,9 +223,10 @@ export class HookStore {
     this.#isFailing = true;
     this.#logger.error({ err: error }, "the hooks' store has ended: nothing is delivered until a restart");
     this.#opened?.reject(new StoreOpenError(error.message));
-    for (const { reject } of this.#asked.values()) reject(closed());
+    this.#ended = new SluiceError("log-unavailable", "The hooks' store has ended.", { cause: error });
+    for (const { reject } of this.#asked.values()) reject(this.#ended);
     this.#asked.clear();
-    for (const group of [this.#underWay, this.#next]) group?.done.reject(closed());
+    for (const group of [this.#underWay, this.#next]) group?.done.reject(this.#ended);
   }
 
   #post(message: ToStore): void {
@@ -240,8 +243,4 @@ function newGroup(): Group {
 
 function isEmpty(group: Group): boolean {
   return group.changes.length === 0 && group.cursors.size === 0;
-}
-
-function closed(): SluiceError {
-  return new SluiceError("draining", "The gateway is stopping.");
 }

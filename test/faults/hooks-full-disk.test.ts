@@ -1,0 +1,69 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { GatewayProcess } from "../support/gateway-process.ts";
+import { until } from "../support/until.ts";
+
+const HOOKS = 6;
+const EVENT_BYTES = 50_000;
+
+/** Each hook keeps a copy of what it could not deliver: so the hooks' file is full long before the log is. */
+describe("a disk on which the hooks' results have no room", () => {
+  let gateway: GatewayProcess | undefined;
+  let server: Server;
+  let status = 500;
+  const delivered = new Set<string>();
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      let body = "";
+      request.on("data", (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      request.on("end", () => {
+        if (status === 200) delivered.add(`${request.url} ${(JSON.parse(body) as { topic: string }).topic}`);
+        response.writeHead(status).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  });
+  afterAll(async () => {
+    await gateway?.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  test.skipIf(process.platform === "win32")(
+    "deliveries wait, publishing goes on, and with space again all is delivered (ulimit is a Unix shell's)",
+    async () => {
+      // No file may grow beyond 4 MB.
+      const hooks = { http: true, allow: ["127.0.0.0/8"], schedule: ["0s", "1s", "1s", "1s", "1s", "1s", "1s"] };
+      gateway = await GatewayProcess.start({ transports: { "rest-hooks": hooks } }, "ulimit -f 8192;");
+      const { port } = server.address() as AddressInfo;
+      for (let index = 0; index < HOOKS; index += 1) {
+        const made = await fetch(`${gateway.adminUrl}/hooks`, {
+          method: "POST",
+          body: JSON.stringify({ url: `http://127.0.0.1:${port}/${index}`, topic: "t/*" }),
+        });
+        expect(made.status).toBe(201);
+      }
+      const data = "x".repeat(EVENT_BYTES);
+      let events = 0;
+      await until("the hooks' file to be full", async () => {
+        if (gateway?.output.includes("results of hooks can't be stored") === true) return true;
+        await gateway?.publisher.publish({ topic: `t/${events}`, data });
+        events += 1;
+        return false;
+      });
+      expect(events).toBeGreaterThan(4);
+      // What can't be recorded is not begun; the log has room for it.
+      await gateway.publisher.publish({ topic: `t/${events}`, data: "one more" });
+      events += 1;
+      expect(gateway.isRunning).toBe(true);
+      await gateway.kill("SIGKILL");
+      status = 200;
+      await gateway.launch();
+      await until("all of them", () => delivered.size === events * HOOKS);
+    },
+  );
+});
