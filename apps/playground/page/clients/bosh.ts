@@ -7,8 +7,12 @@ const RSM = "http://jabber.org/protocol/rsm";
 const NODES = ["orders", "orders/**"] as const;
 /** How long the gateway may hold a request: after that an empty body comes, and the next request goes. */
 const WAIT_SECONDS = 10;
-/** A request that broke is sent again once, which BOSH makes harmless. After that a new login is quicker than Strophe. */
-const RETRIES_MAX = 1;
+/** What an HTTP request in vain ends with; 0 is none at all. */
+const BROKEN = [0, 502, 503, 504] as const;
+/** A request that broke is sent again at once, which BOSH makes harmless. Then a new login is quicker than Strophe is. */
+const BROKEN_MAX = 1;
+/** Longer than any answer takes: the session is dead, though nobody has said so. */
+const SILENCE_MS = (WAIT_SECONDS + 10) * 1_000;
 /** Items in one answer; the gateway gives no more than these. */
 const PAGE = 100;
 /** Items that are remembered to tell those that come twice. */
@@ -17,7 +21,9 @@ const REMEMBERED = 2_000;
 /** Strophe's types can't be found as modules are resolved here: this is as much of them as is used. */
 interface StropheConnection {
   readonly jid: string;
-  maxRetries: number;
+  /** Is called with every answer. */
+  rawInput: (xml: string) => void;
+  addProtocolErrorHandler(protocol: "HTTP", status: number, handler: () => void): void;
   addHandler(handler: (stanza: Element) => boolean, namespace: string | null, name: string): void;
   connect(jid: string, password: string, onStatus: (status: number) => void, waitSeconds: number): void;
   disconnect(reason: string): void;
@@ -76,13 +82,14 @@ export class BoshReader implements Reader {
   #open(): void {
     const { url, path, domain } = this.#options;
     const connection: StropheConnection = new Strophe.Connection(url + path);
-    connection.maxRetries = RETRIES_MAX;
     this.#connection = connection;
     this.#listener.state("connecting");
+    this.#watch(connection);
     connection.addHandler(
       (message) => {
-        this.#take(message);
-        return true;
+        const isCurrent = connection === this.#connection;
+        if (isCurrent) this.#take(message);
+        return isCurrent;
       },
       null,
       "message",
@@ -97,6 +104,31 @@ export class BoshReader implements Reader {
       },
       WAIT_SECONDS,
     );
+  }
+
+  /** Gives a session up that does not get through any more, or says nothing any more. */
+  #watch(connection: StropheConnection): void {
+    let broken = 0;
+    const giveUp = (): void => {
+      if (connection !== this.#connection) return;
+      this.#comeBack();
+      // It may be in the middle of a request.
+      setTimeout(() => connection.disconnect("given up"));
+    };
+    const expect = (): void => {
+      if (connection !== this.#connection) return;
+      broken = 0;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(giveUp, SILENCE_MS);
+    };
+    connection.rawInput = expect;
+    for (const status of BROKEN) {
+      connection.addProtocolErrorHandler("HTTP", status, () => {
+        broken += 1;
+        if (broken > BROKEN_MAX) giveUp();
+      });
+    }
+    expect();
   }
 
   #subscribe(connection: StropheConnection): void {
