@@ -33,6 +33,8 @@ export class Prosody {
     const config = join(directory, "prosody.cfg.lua");
     await writeFile(config, configOf(directory, ports, hasTls));
     const child = spawn(NEEDS.prosody.find() as string, ["--config", config, "-F"], { stdio: "ignore" });
+    // A test run that is broken off must not leave it behind.
+    process.once("exit", () => child.kill("SIGKILL"));
     const prosody = new Prosody(child, directory, ports);
     await prosody.#ready();
     return prosody;
