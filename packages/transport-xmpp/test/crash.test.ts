@@ -123,6 +123,7 @@ test(
     expect(await resume(second, id, 3)).toContain("<item-not-found ");
     second.destroy();
     const third = await ann();
+    third.send("<presence/>");
     await until("the last", () => dataIn(third.text).includes(4));
     // What was acknowledged in the last second before the kill may come again.
     const again = dataIn(third.text);

@@ -232,6 +232,7 @@ describe("while the old connection looks open", () => {
     first.pause();
     await server.publish("orders/1", 1, 2);
     const second = await ann();
+    second.send("<presence/>");
     await until("what was missed", () => dataIn(second.text).length === 2);
     await server.publish("orders/1", 3);
     await until("what is new", () => dataIn(second.text).includes(3));
@@ -283,6 +284,7 @@ test("an item that was asked about and not acknowledged keeps the cursor where i
   first.destroy();
   await empty();
   const second = await ann();
+  second.send("<presence/>");
   await until("it again", () => dataIn(second.text).includes(1));
   options.clock.advance(6000);
   const again = await second.wait(`<iq type="get" id="ack-`);
@@ -296,6 +298,7 @@ test("an item that was asked about and not acknowledged keeps the cursor where i
   second.destroy();
   await empty();
   const third = await ann();
+  third.send("<presence/>");
   await until("what is not acknowledged", () => dataIn(third.text).includes(2));
   expect(dataIn(third.text)).toEqual([2]);
 });

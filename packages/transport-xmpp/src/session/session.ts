@@ -224,7 +224,7 @@ export class Session implements HeartbeatMember {
     return this.#resource.take(node);
   }
 
-  async #bind(iq: XmlNode, identity: Identity): Promise<void> {
+  #bind(iq: XmlNode, identity: Identity): void {
     const bind = iq.child("bind", NS.bind);
     if (iq.name !== "iq" || iq.attribute("type") !== "set" || bind === undefined) return this.end("not-authorized");
     const name = nameOf(identity, bind.child("resource")?.text.trim() ?? "", this.#shared.domain);
@@ -236,7 +236,7 @@ export class Session implements HeartbeatMember {
     resource.send(
       createElement("iq", { type: "result", id: iq.attribute("id") }, createElement("bind", { xmlns: NS.bind }, jid)),
     );
-    return resource.subscriber.bound();
+    return undefined;
   }
 
   #carrier(identity: Identity): Carrier {

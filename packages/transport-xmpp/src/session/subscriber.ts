@@ -94,12 +94,10 @@ export class Subscriber implements PubSubClient {
     return true;
   }
 
-  /** The client has its name: what is for its full JID comes from where it left off. */
-  bound(): Promise<void> {
-    return this.#readAll(this.#shared.store.of(this.name.jid));
-  }
-
-  /** The client has sent presence: what is for its bare JID comes too. */
+  /**
+   * The client has sent presence: all that is for it comes from where it left off. Not before: clients (Strophe) have no
+   * handlers yet when they are bound, and would take note of what nobody reads.
+   */
   async appear(): Promise<void> {
     if (this.#isAvailable) return;
     this.#isAvailable = true;
