@@ -38,7 +38,7 @@ test("what was missed comes with presence, and what is for the bare JID goes wit
   expect(dataIn(second.text)).toEqual([]);
   second.send("<presence/>");
   await until("all", () => dataIn(second.text).length > 1);
-  expect(dataIn(second.text).toSorted()).toEqual(["bare", "full"]);
+  expect(new Set(dataIn(second.text))).toEqual(new Set(["bare", "full"]));
   second.send("<presence type='unavailable'/>");
   await ask(second, "get", PING, "localhost");
   await server.publish("orders/2", "away");
