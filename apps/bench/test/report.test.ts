@@ -1,7 +1,9 @@
 import { stripVTControlCharacters } from "node:util";
+import { SaxesParser } from "saxes";
 import { describe, expect, test } from "vitest";
 import { compare } from "../src/report/compare.ts";
 import { digits, duration, size } from "../src/report/figures.ts";
+import { plotFiles } from "../src/report/plot-files.ts";
 import { renderHtml } from "../src/report/html-report.ts";
 import { terminalTable } from "../src/report/terminal-table.ts";
 import { sampleResults, sampleRun } from "./support/sample-results.ts";
@@ -72,7 +74,7 @@ describe("the HTML report", () => {
   test("needs nothing beside it", () => {
     const html = renderHtml(sampleResults([sampleRun(), sampleRun({ label: "polling every 1 s", intervalMs: 1000 })]));
     expect(html).not.toMatch(/<script|<link|@import|url\(|src=/);
-    expect(html.match(/<figure|<svg[^>]*viewBox/g)?.length).toBeGreaterThanOrEqual(6);
+    expect(html.match(/<svg[^>]*viewBox/g)?.length).toBeGreaterThanOrEqual(6);
   });
 
   test("says first whether the figures can be believed", () => {
@@ -81,6 +83,15 @@ describe("the HTML report", () => {
     const bad = renderHtml(sampleResults([sampleRun({ losses: { lost: 1, doubled: 0, disordered: 0 } })]));
     expect(bad).not.toContain("nothing lost");
     expect(bad).toMatch(/<p class="bad"><strong>WebSocket<\/strong>: 1 lost/);
+  });
+
+  test("a machine with other things to do is said, here and on the terminal", () => {
+    const machine = { ...sampleResults([]).machine, otherCores: 1.25 };
+    const results = sampleResults([sampleRun()], { machine });
+    for (const text of [renderHtml(results), terminalTable(results)]) {
+      expect(text).toContain("Other programs took 1.25 of 2 cores meanwhile");
+    }
+    expect(renderHtml(sampleResults([sampleRun()]))).not.toContain("Other programs");
   });
 
   test("escapes what comes from files", () => {
@@ -93,6 +104,31 @@ describe("the HTML report", () => {
     expect(html).toContain("<h2>Bytes</h2>");
     expect(html).not.toMatch(/<h2>(CPU|Memory)</);
     expect(html).not.toMatch(/NaN|undefined/);
+  });
+});
+
+describe("the plots as files", () => {
+  test("each is an SVG that any XML parser reads, and that brings its colours along", () => {
+    const files = plotFiles(sampleResults([sampleRun(), sampleRun({ label: "polling every 1 s", intervalMs: 1000 })]));
+    expect([...files.keys()]).toEqual([
+      "delay.svg",
+      "interval.svg",
+      "cpu.svg",
+      "bytes.svg",
+      "memory.svg",
+      "recovery.svg",
+    ]);
+    for (const svg of files.values()) {
+      const parser = new SaxesParser({ xmlns: true });
+      const names = new Set<string>();
+      parser.on("error", (error) => {
+        throw error;
+      });
+      parser.on("opentag", ({ local }) => names.add(local));
+      parser.write(svg).close();
+      expect([...names]).toEqual(expect.arrayContaining(["svg", "style", "rect", "text"]));
+      for (const [, colour] of svg.matchAll(/var\((--[a-z]+)\)/g)) expect(svg).toContain(`${colour}:`);
+    }
   });
 });
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ScenarioError } from "../plan/read-scenario.ts";
 import type { Results } from "../results.ts";
 
-/** Writes results.json and report.html; answers where they are. */
+/** Writes results.json, report.html, and its plots as SVG files in `plots`; answers where the first two are. */
 export async function writeResults(
   results: Results,
   folder: string,
@@ -14,6 +14,10 @@ export async function writeResults(
   // What draws the plots takes its time to load, and most calls don't come that far.
   const { renderHtml } = await import("../report/html-report.ts");
   await writeFile(report, renderHtml(results));
+  const plots = join(folder, "plots");
+  await mkdir(plots, { recursive: true });
+  const { plotFiles } = await import("../report/plot-files.ts");
+  await Promise.all([...plotFiles(results)].map(([name, svg]) => writeFile(join(plots, name), svg)));
   return { results: file, report };
 }
 

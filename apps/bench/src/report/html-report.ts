@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { Results, Run } from "../results.ts";
+import { COLOURS } from "./colours.ts";
 import { digits, duration, grouped, size } from "./figures.ts";
 import { cpuBars, delayByInterval, delayCurves, memoryBars, recoveryBars, wireBars } from "./plots.ts";
-import { allLosses, cpuUs, isWhole, lossesText, nameOf, recoveryText } from "./run-figures.ts";
+import { allLosses, cpuUs, disturbance, isWhole, lossesText, nameOf, recoveryText } from "./run-figures.ts";
 
-const STYLE = readFileSync(new URL("report.css", import.meta.url), "utf8");
+const STYLE = COLOURS + readFileSync(new URL("report.css", import.meta.url), "utf8");
 
 /** The results as one HTML page that needs nothing beside it: no script, no font, no request. */
 export function renderHtml(results: Results): string {
@@ -17,7 +18,7 @@ export function renderHtml(results: Results): string {
     "<header><h1>Which transport costs what</h1>",
     `<p>${escape(headline(results))}</p></header>`,
     "<main>",
-    verdict(runs),
+    verdict(results),
     section(
       "How late",
       "From the moment when an event was due to be published to its arrival at the client. The darker, the more events took so long; the two marks, and the figures on the right, are the median and the 99th percentile.",
@@ -69,7 +70,8 @@ function headline({ runs, machine, startedAt, durationMs }: Results): string {
 }
 
 /** What comes before all figures: whether they can be believed. */
-function verdict(runs: readonly Run[]): string {
+function verdict(results: Results): string {
+  const { runs } = results;
   const deliveries = grouped(runs.reduce((total, run) => total + run.deliveries, 0));
   const bad = runs.filter((run) => !isWhole(allLosses(run)));
   const saturated = runs.filter(({ generator }) => generator.isSaturated);
@@ -82,6 +84,8 @@ function verdict(runs: readonly Run[]): string {
       `<p class="doubtful">The generator was at its limit with ${escape(saturated.map(nameOf).join(", "))}: those delays are not the server's alone.</p>`,
     );
   }
+  const disturbed = disturbance(results);
+  if (disturbed !== null) parts.push(`<p class="doubtful">${disturbed}</p>`);
   return parts.join("\n");
 }
 

@@ -234,16 +234,29 @@ function bars(title: string, { runs, label, parts, total, isSideBySide = false }
       )
     : [Plot.barX(data, { x: "value", y: "name", fill: "what", insetTop: 5, insetBottom: 5 })];
   return draw(title, {
-    height: ROW * runs.length + 60,
-    marginRight: 120,
+    height: ROW * runs.length + 80,
+    marginTop: 34,
+    marginRight: 130,
     x: { label, grid: true },
     y: { domain: runs.map(nameOf), label: null },
-    color: { domain: parts.map(({ what }) => what), range: [FIRST, SECOND], legend: true },
-    marks: [...drawn, Plot.text(runs, { x: lengthOf, y: nameOf, text: total, textAnchor: "start", dx: 6, fill: INK })],
+    color: { domain: parts.map(({ what }) => what), range: [FIRST, SECOND] },
+    marks: [
+      ...drawn,
+      ...legend(parts.map(({ what }) => what)),
+      Plot.text(runs, { x: lengthOf, y: nameOf, text: total, textAnchor: "start", dx: 6, fill: INK }),
+    ],
   });
 }
 
-/** As HTML that stands for itself; `title` is what a screen reader says. */
+/** What the two colours mean, above the plot: Plot's own legends are HTML, and these have to be in the SVG. */
+function legend(names: readonly string[]): readonly Plot.Markish[] {
+  const place = { frameAnchor: "top-left", textAnchor: "start", dy: -24 } as const;
+  return names.map((name, index) =>
+    Plot.text([`■ ${name}`], { ...place, dx: index * 120, fill: index === 0 ? FIRST : SECOND }),
+  );
+}
+
+/** As SVG; `title` is what a screen reader says. */
 function draw(title: string, options: Options): string {
   const { document } = parseHTML("<!doctype html><html></html>");
   const plot = Plot.plot({
@@ -260,7 +273,7 @@ function draw(title: string, options: Options): string {
 }
 
 function axisMs(ms: number): string {
-  return duration(ms).replace(" ", "\u00A0");
+  return duration(ms).replace(" ", "\u202F");
 }
 
 function positive(value: number): number {

@@ -1,5 +1,5 @@
-import type { Losses, Run } from "../results.ts";
-import { duration } from "./figures.ts";
+import type { Losses, Results, Run } from "../results.ts";
+import { digits, duration } from "./figures.ts";
 
 const NONE: Losses = { lost: 0, doubled: 0, disordered: 0 };
 
@@ -42,6 +42,16 @@ export function wireBytes(run: Run): number {
 export function recoveryText(recovery: { readonly wholeAfterMs: number | null } | null): string {
   if (recovery === null) return "–";
   return recovery.wholeAfterMs === null ? "never" : duration(recovery.wholeAfterMs);
+}
+
+/** Other programs that took so much, in cores, have slowed down what was measured. */
+const BUSY_CORES = 0.3;
+
+/** What to say of a machine that had other things to do while it was measured; else `null`. */
+export function disturbance({ machine }: Results): string | null {
+  const { otherCores, cores } = machine;
+  if (otherCores === null || otherCores <= BUSY_CORES) return null;
+  return `Other programs took ${digits(otherCores)} of ${cores} cores meanwhile: the delays are theirs, too.`;
 }
 
 /** What names a run among all: the label, and the server where it isn't ours. */

@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import type { Results, Run } from "../results.ts";
 import { digits, duration, grouped, size } from "./figures.ts";
-import { allLosses, cpuUs, isWhole, lossesText, nameOf, recoveryText } from "./run-figures.ts";
+import { allLosses, cpuUs, disturbance, isWhole, lossesText, nameOf, recoveryText } from "./run-figures.ts";
 
 interface Column {
   readonly title: string;
@@ -50,6 +50,8 @@ export function terminalTable(results: Results): string {
     "",
     ...table(COST, runs),
   ];
+  const disturbed = disturbance(results);
+  if (disturbed !== null) parts.push("", styleText("yellow", disturbed));
   if (skipped.length > 0) parts.push("", ...skipped.map((reason) => `Skipped: ${reason}`));
   return `${parts.join("\n")}\n`;
 }
