@@ -3,7 +3,7 @@ import { client, xml } from "@xmpp/client";
 
 const [service, ...nodes] = process.argv.slice(2);
 const { XMPP_NAME: username, XMPP_PASSWORD: password } = process.env; // neither: ANONYMOUS
-const xmpp = client({ service, resource: "desk", username, password });
+const xmpp = client({ service, resource: "node", username, password });
 const seen = new Set();
 
 xmpp.on("error", ({ message }) => console.error(message)); // it connects again by itself
