@@ -165,6 +165,32 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     });
   }, 60_000);
 
+  test("polls come as often, and wait as long, as one likes", async () => {
+    const { page } = await begin();
+    await page.getByRole("slider", { name: "Every" }).fill("0");
+    await page.getByRole("slider", { name: "Waits up to" }).fill("0");
+    expect(await page.getByRole("slider", { name: "Every" }).getAttribute("aria-valuetext")).toBe("200 ms");
+    // Ends the wait that has begun before.
+    await open.order("funghi");
+    await open.untilFigures("both have asked in vain", (figures) =>
+      [figures.polling, figures["long-polling"]].every(({ wasted }) => Number(wasted) >= 3),
+    );
+    expect(Number((await open.figures()).sse["requests"])).toBe(1);
+  }, 60_000);
+
+  test("light or dark, as one likes, and it is remembered", async () => {
+    const { page } = await begin((fresh) => fresh.emulateMedia({ colorScheme: "light" }));
+    const ground = (): Promise<string> => page.evaluate("getComputedStyle(document.body).backgroundColor");
+    const light = await ground();
+    await page.getByRole("radio", { name: "Dark" }).check();
+    const dark = await ground();
+    expect(dark).not.toBe(light);
+    await page.reload();
+    expect(await ground()).toBe(dark);
+    await page.getByRole("radio", { name: "Auto" }).check();
+    expect(await ground()).toBe(light);
+  });
+
   test("by the keyboard alone: order, stop, go through the arrows, read, go on", async () => {
     const { page } = await begin();
     await page.keyboard.press("Tab");

@@ -1,11 +1,6 @@
 import { Backoff, sleep } from "./backoff.ts";
-import { eventsUrl, type OrderEvent, type Reader, type ReaderListener, type ReaderOptions } from "./reader.ts";
-
-interface Page {
-  readonly events: readonly OrderEvent[];
-  readonly cursor: string;
-  readonly gap?: unknown;
-}
+import { askOnce } from "./events-page.ts";
+import { eventsUrl, type Reader, type ReaderListener, type ReaderOptions } from "./reader.ts";
 
 /**
  * Long polling: ask, and the gateway answers when there is something to tell, or when the wait is over. Then ask again,
@@ -57,13 +52,10 @@ export class LongPollingReader implements Reader {
 
   /** @throws {Error} if there was no proper answer */
   async #ask(): Promise<void> {
-    const wait = String(this.#waitMs / 1000);
+    const waitMs = this.#waitMs;
     // No headers of its own: so a browser asks at once, without a preflight.
-    const response = await fetch(eventsUrl(this.#base, { after: this.#cursor, wait }), { signal: this.#life.signal });
-    if (!response.ok) throw new Error(`${response.status}`);
-    const { events, cursor, gap } = (await response.json()) as Page;
-    if (gap !== undefined) this.#listener.gap();
-    for (const event of events) this.#listener.event(event);
-    this.#cursor = cursor;
+    const url = eventsUrl(this.#base, { after: this.#cursor, wait: String(waitMs / 1000) });
+    const { signal } = this.#life;
+    this.#cursor = (await askOnce(url, { signal }, this.#listener, waitMs)) ?? this.#cursor;
   }
 }

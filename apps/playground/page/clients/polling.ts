@@ -1,11 +1,6 @@
 import { Backoff, sleep } from "./backoff.ts";
-import { eventsUrl, type OrderEvent, type Reader, type ReaderListener, type ReaderOptions } from "./reader.ts";
-
-interface Page {
-  readonly events: readonly OrderEvent[];
-  readonly cursor: string;
-  readonly gap?: unknown;
-}
+import { askOnce } from "./events-page.ts";
+import { eventsUrl, type Reader, type ReaderListener, type ReaderOptions } from "./reader.ts";
 
 /**
  * Polling: ask, read the answer, wait, ask again.
@@ -64,17 +59,13 @@ export class PollingReader implements Reader {
 
   /** @throws {Error} if there was no proper answer */
   async #poll(): Promise<void> {
-    const response = await fetch(this.#url, {
+    const init = {
       headers: { "If-None-Match": this.#tag },
       // Nothing of it may be stored anyway; but with the default, browsers ask for permission every time.
-      cache: "force-cache",
+      cache: "force-cache" as const,
       signal: this.#life.signal,
-    });
-    if (response.status === 304) return;
-    if (!response.ok) throw new Error(`${response.status}`);
-    const { events, cursor, gap } = (await response.json()) as Page;
-    if (gap !== undefined) this.#listener.gap();
-    for (const event of events) this.#listener.event(event);
-    this.#tag = `"${cursor}"`;
+    };
+    const cursor = await askOnce(this.#url, init, this.#listener, 0);
+    if (cursor !== null) this.#tag = `"${cursor}"`;
   }
 }

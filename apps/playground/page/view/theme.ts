@@ -1,3 +1,4 @@
+/** As in remembered-theme.ts, which sets the theme before there is anything to see. */
 const KEY = "sluice-parlour-theme";
 
 /** The switch between light, dark and what the system says. It is remembered. */
