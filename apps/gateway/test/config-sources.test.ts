@@ -57,6 +57,7 @@ describe("defaults", () => {
         canUseHttp: false,
         allow: [],
         trusted: [],
+        canBeAnonymous: false,
         concurrency: 2_000,
         perOrigin: 100,
         hasReverseUnsubscribe: true,
@@ -99,6 +100,8 @@ describe("defaults", () => {
             { cidr: "127.0.0.0/8", ports: null },
             { cidr: "::1/128", ports: null },
           ],
+          trusted: ["*"],
+          canBeAnonymous: true,
         },
         xmpp: {
           domain: "localhost",
@@ -147,7 +150,7 @@ transports:
     bosh: false
     component: { service: "xmpp://127.0.0.1:5347", domain: pubsub.example.org, secret: c0mponent, grants: [{ jid: Example.org, read: ["orders/**"] }] }
     accounts: [{ name: kitchen, password: pw, read: ["orders/**"] }]
-  rest-hooks: { schedule: [0, 1m], timeout: 1s, http: true, allow: [10.0.0.0/8, { cidr: 127.0.0.1, ports: [8443] }], trusted: ["*"], concurrency: 10, per_origin: 5, reverse_unsubscribe: false }
+  rest-hooks: { schedule: [0, 1m], timeout: 1s, http: true, allow: [10.0.0.0/8, { cidr: 127.0.0.1, ports: [8443] }], trusted: ["*"], anonymous: true, concurrency: 10, per_origin: 5, reverse_unsubscribe: false }
   comet: true
 limits: { connections: 1, connections_per_ip: 2, subscriptions: 3, event: 4KiB, publish_body: 5, batch: 6, message: 7, messages_per_second: 8, header: 9KB, head_timeout: 1s }
 drain: { spread: 1s, timeout: 2s }
@@ -216,6 +219,7 @@ logging: { level: silent, format: json }
           { cidr: "127.0.0.1/32", ports: [8443] },
         ],
         trusted: ["*"],
+        canBeAnonymous: true,
         concurrency: 10,
         perOrigin: 5,
         hasReverseUnsubscribe: false,

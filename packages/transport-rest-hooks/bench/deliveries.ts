@@ -128,9 +128,10 @@ async function isolation(dead: number, drip: number): Promise<number> {
   const own = await rig();
   for (const [index, port] of ports.entries()) await own.register(`http://127.0.0.1:${port}/`, `t/${index}`);
   const topics = ports.map((_, index) => `t/${index}`);
-  const healthy = 1000 - dead - drip;
+  const [sick = ""] = topics;
+  const well = topics.slice(dead + drip);
   for (let index = 0; index < 3; index += 1) {
-    const goal = delivered(own) + healthy;
+    const goal = delivered(own) + well.length;
     await own.publish(topics);
     await until(() => delivered(own) >= goal);
   }
@@ -138,8 +139,8 @@ async function isolation(dead: number, drip: number): Promise<number> {
   own.hooks.figures.ackSeconds.observe = (ms) => void acks.push(ms);
   // A steady stream that the machine can bear: 20 a tick to healthy ones, the sick one every time.
   for (let tick = 0; tick < 400; tick += 1) {
-    const some = Array.from({ length: 20 }, (_, index) => topics[dead + drip + ((tick * 20 + index) % healthy)]);
-    await own.publish(dead + drip > 0 ? [...some, topics[0]] : some);
+    const some = Array.from({ length: 20 }, (_, index) => well[(tick * 20 + index) % well.length] ?? "");
+    await own.publish(dead + drip > 0 ? [...some, sick] : some);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await new Promise((resolve) => setTimeout(resolve, 300));

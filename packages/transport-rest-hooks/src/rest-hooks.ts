@@ -24,6 +24,11 @@ export interface RestHooksOptions {
   readonly allow: readonly AllowedRange[];
   /** Owners whose hooks need no handshake; `*`: everybody. */
   readonly trusted: readonly string[];
+  /**
+   * Whether who is on this machine may register hooks without credentials, where everybody may read everything; default
+   * `false`.
+   */
+  readonly canBeAnonymous?: boolean | undefined;
   /** Attempts under way, in all. */
   readonly concurrency: number;
   /** The same to one scheme, host and port at the most. */
@@ -61,8 +66,12 @@ export interface RestHooks extends Transport {
 }
 
 const PER_OWNER = 1000;
-const ANYTHING = interestIn([parseFilter("**")]);
-const EVERYTHING: readonly Filter[] = [parseFilter("**"), parseFilter("$sys/**")];
+const EVERY_TOPIC: readonly Filter[] = [parseFilter("**")];
+const EVERYTHING: readonly Filter[] = [...EVERY_TOPIC, parseFilter("$sys/**")];
+const ANYTHING = interestIn(EVERY_TOPIC);
+const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/;
+/** Owner of hooks that are registered without credentials. */
+const ANONYMOUS = "anonymous";
 
 /** Events as signed `POST` requests to registered URLs. */
 export function restHooks(options: RestHooksOptions): RestHooks {
@@ -183,8 +192,14 @@ class RestHooksTransport implements RestHooks {
       const { authorization, cookie } = request.headers;
       const accessToken = typeof token === "string" ? token : undefined;
       const principal = await access.identify({ authorization, cookie, accessToken });
-      if (principal.isByCookie) checkOrigin(request, cors());
       const { subject, grants, hasCredentials } = principal;
+      const isAnonymous = !hasCredentials && this.#options.canBeAnonymous === true && LOOPBACK.test(request.ip);
+      // What comes without a token may come from any page that somebody has open.
+      if (principal.isByCookie || isAnonymous) checkOrigin(request, cors());
+      if (isAnonymous) {
+        await access.check(principal, "read", EVERY_TOPIC);
+        return { owner: ANONYMOUS, topics: EVERY_TOPIC, isTrusted: this.#isTrusted(ANONYMOUS) };
+      }
       if (!hasCredentials) throw new SluiceError("unauthorized", "A token with a hooks grant is needed.");
       if (grants.hooks.length === 0) throw new SluiceError("forbidden", "These credentials grant no hooks.");
       if (subject === null)

@@ -92,7 +92,9 @@ describe("the REST Hooks front door", () => {
       expect({ body, status: answer.status, field: answer.json["field"] }).toEqual({ body, status: code, field });
       expect(answer.headers.get("content-type")).toBe("application/problem+json");
     }
-    expect((await gateway.ask("PUT", "/hooks")).status).toBe(405);
+    const wrong = await gateway.ask("PUT", "/hooks");
+    expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, HEAD, POST, OPTIONS"]);
+    expect(await gateway.ask("HEAD", "/hooks")).toMatchObject({ status: 200, text: "" });
   });
 
   test("the same once more is 409, with its Location", async () => {
@@ -246,4 +248,32 @@ describe("the REST Hooks front door", () => {
       reason: "its lease is over",
     });
   });
+});
+
+test.each([
+  [["**"], 201],
+  [["news/**"], 401],
+])("without a token, where %j is public: %d", async (readable, expected) => {
+  const gateway = await HookGateway.start({
+    canBeAnonymous: true,
+    trusted: ["*"],
+    public: readable,
+    trustProxy: ["127.0.0.1"],
+  });
+  const body = { url: "http://127.0.0.1:32999/", topic: "news/*" };
+  const made = await gateway.ask("POST", "/hooks", body, null);
+  expect(made.status).toBe(expected);
+  expect((await gateway.ask("GET", "/hooks", undefined, null)).status).toBe(expected === 201 ? 200 : 401);
+  expect((await gateway.ask("POST", "/hooks", { ...body, topic: "$sys/**" }, null)).status).toBe(
+    expected === 201 ? 403 : 401,
+  );
+  // A page of somebody else, open in the browser of whoever runs this.
+  const headers = { origin: "https://evil.example.org", "content-type": "text/plain" };
+  const foreign = await fetch(`${gateway.url}/realtime/hooks`, { method: "POST", headers, body: JSON.stringify(body) });
+  expect(foreign.status).toBe(403);
+  const elsewhere = await fetch(`${gateway.url}/realtime/hooks`, { headers: { "x-forwarded-for": "192.0.2.1" } });
+  expect(elsewhere.status).toBe(401);
+  // Of the owners with a token nobody is anonymous.
+  expect((await gateway.ask("GET", "/hooks")).json).toEqual({ hooks: [], next: null });
+  await gateway.close();
 });

@@ -110,6 +110,8 @@ describe("URLs", () => {
     "https://[::ffff:7f00:1]/",
     "https://169.254.169.254/latest",
     "https://0/",
+    "https://example.org:25/",
+    "https://example.org:6667/",
     "https://①②⑦.0.0.1/",
     `https://example.org/${"x".repeat(2048)}`,
   ])("%j is refused", async (text) => {

@@ -150,6 +150,8 @@ export interface RestHooksConfig {
   readonly allow: readonly { readonly cidr: string; readonly ports: readonly number[] | null }[];
   /** Owners whose hooks need no handshake; `*`: everybody. */
   readonly trusted: readonly string[];
+  /** Whether who is on this machine may register hooks without a token, where everybody may read everything. */
+  readonly canBeAnonymous: boolean;
   readonly concurrency: number;
   readonly perOrigin: number;
   readonly hasReverseUnsubscribe: boolean;

@@ -40,7 +40,12 @@ export const devDefaults: Readonly<Record<string, unknown>> = deepFreeze({
   access: { public: ["**"] },
   transports: {
     comet: true,
-    "rest-hooks": { http: true, allow: [{ cidr: "127.0.0.0/8" }, { cidr: "::1" }] },
+    "rest-hooks": {
+      http: true,
+      allow: [{ cidr: "127.0.0.0/8" }, { cidr: "::1" }],
+      trusted: ["*"],
+      anonymous: true,
+    },
     // Any free port, so that several can be tried out side by side.
     xmpp: { tcp: { listen: "127.0.0.1:0" } },
   },

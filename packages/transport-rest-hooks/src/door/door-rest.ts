@@ -78,9 +78,10 @@ class RestDoor {
   register(fastify: FastifyInstance): void {
     const { prefix } = this.#options;
     const route = (methods: Readonly<Record<string, Handler>>, path: string): void => {
-      const allowed = Object.keys(methods);
+      const allowed = Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : method));
       for (const [method, handler] of Object.entries(methods)) {
-        fastify.route({ method, url: prefix + path, handler: this.#guarded(handler) });
+        const same = method === "GET" ? ["GET", "HEAD"] : method;
+        fastify.route({ method: same, url: prefix + path, handler: this.#guarded(handler) });
       }
       const isPreflight = async (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
         reply

@@ -83,7 +83,7 @@ export function parseObject(text: string): Members {
 
 /** A member that can't be used. */
 export function invalid(field: string, why: string): SluiceError {
-  return new SluiceError("invalid-hook", `The hook can't be used as it is: ${why}.`, { field });
+  return new SluiceError("invalid-hook", `The hook can't be used as it is: ${field}: ${why}.`, { field });
 }
 
 function oneOf(

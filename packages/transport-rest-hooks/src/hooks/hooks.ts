@@ -292,13 +292,17 @@ export class Hooks {
       throw conflict("The hook is pending: its target has not been verified.", null);
   }
 
+  /** Whatever is wrong with it, the same is answered: who asks must not learn what this network looks like. */
   async #checkTarget(target: string | undefined): Promise<void> {
+    const { guard } = this.#options;
     try {
-      await this.#options.guard.check(target ?? "");
+      await guard.check(target ?? "");
     } catch (error) {
       if (!(error instanceof ForbiddenTargetError)) throw error;
       this.#options.logger.warn({ reason: error.message }, "a target of a hook was refused");
-      throw new SluiceError("target-not-allowed", "This target is not allowed.", { field: "target_url" });
+      throw new SluiceError("target-not-allowed", `This target is not allowed: ${guard.rule} is expected.`, {
+        field: "target_url",
+      });
     }
   }
 

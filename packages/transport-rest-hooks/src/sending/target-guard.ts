@@ -30,6 +30,16 @@ export class ForbiddenTargetError extends Error {
 }
 
 const MAX_URL_BYTES = 2048;
+/**
+ * Ports of protocols that could take a request for something of their own (Fetch Standard, "port blocking"): what is sent
+ * to targets is to a part in the hands of those who publish.
+ */
+const PORTS_OF_OTHERS: ReadonlySet<number> = new Set([
+  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
+  111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
+  540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061,
+  6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
+]);
 // oxlint-disable-next-line no-control-regex -- that is what is looked for
 const CONTROL = /[\u0000-\u0020\u007f-\u009f]/;
 
@@ -48,6 +58,12 @@ export class TargetGuard {
     }));
   }
 
+  /** What a target has to be, for people. */
+  get rule(): string {
+    const schemes = this.#options.canUseHttp ? "http or https" : "https";
+    return `a URL with ${schemes}, of at most ${MAX_URL_BYTES} bytes, without user name or fragment, at a public address`;
+  }
+
   /** Reads a target's URL. @throws {ForbiddenTargetError} */
   parse(text: string): URL {
     if (Buffer.byteLength(text) > MAX_URL_BYTES) throw new ForbiddenTargetError("longer than 2048 bytes");
@@ -58,6 +74,7 @@ export class TargetGuard {
     if (url.protocol !== "https:" && !isHttp) throw new ForbiddenTargetError(`scheme ${url.protocol}`);
     if (url.username !== "" || url.password !== "") throw new ForbiddenTargetError("user information");
     if (text.includes("#")) throw new ForbiddenTargetError("a fragment");
+    if (PORTS_OF_OTHERS.has(portOf(url.protocol, url.port))) throw new ForbiddenTargetError(`port ${url.port}`);
     if (url.hostname === "") throw new ForbiddenTargetError("no host");
     return url;
   }

@@ -3,6 +3,7 @@ import {
   Bus,
   CLOSE_REASONS,
   MemoryLog,
+  parseFilter,
   silentMeter,
   systemClock,
   toDraft,
@@ -21,6 +22,10 @@ const SECRET = "a-secret-of-the-tests-that-is-long-enough";
 export interface HookGatewayOptions extends Partial<RestHooksOptions> {
   readonly clock?: Clock;
   readonly log?: EventLog;
+  /** Addresses whose `X-Forwarded-For` is believed. */
+  readonly trustProxy?: readonly string[];
+  /** Filters that anybody may read. */
+  readonly public?: readonly string[];
 }
 
 /** An answer, read whole. */
@@ -50,7 +55,7 @@ export class HookGateway {
     this.#server = createHttpServer({
       headerBytes: 16_384,
       headTimeoutMs: 10_000,
-      trustProxy: [],
+      trustProxy: [...(options.trustProxy ?? [])],
       logger: this.#logger,
     });
     this.transport = restHooks({
@@ -79,7 +84,7 @@ export class HookGateway {
     const { clock, bus } = gateway;
     await gateway.transport.start({ bus, clock, meter: silentMeter, logger: gateway.#logger });
     // Tokens live by the real clock.
-    const access = createAccess({ public: [], jwt: { secret: SECRET } });
+    const access = createAccess({ public: (options.public ?? []).map(parseFilter), jwt: { secret: SECRET } });
     const cors = (): { origins: string[]; hasCredentials: boolean } => ({ origins: [], hasCredentials: false });
     await gateway.#server.register(gateway.transport.publicDoor({ access, cors }));
     gateway.#url = await gateway.#server.listen({ host: "127.0.0.1", port: 0 });
