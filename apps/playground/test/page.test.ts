@@ -310,23 +310,39 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await second.close();
   }, 60_000);
 
-  test("the guide goes on as things are done", async () => {
-    const { page } = await begin();
-    const now = page.locator(".guide-steps .now");
-    expect(await now.textContent()).toBe("Order");
-    await page.locator(".menu.next").waitFor();
-    await open.order("marinara");
-    expect(await now.textContent()).toBe("Look");
-    await open.lane("sse").locator("canvas").focus();
-    await page.keyboard.press("ArrowLeft");
-    expect(await now.textContent()).toBe("Cut");
-    await open.trouble("sse", "Cut");
-    expect(await now.textContent()).toBe("Come back");
-    await open.order("marinara");
-    await page.locator(".guide-steps .now", { hasText: "Switch" }).waitFor();
-    await open.choose("switcher", "WS");
-    expect(await now.textContent()).toBe("Fail");
-  }, 60_000);
+  test.each([1440, 390])(
+    "the guide goes on as things are done, and always shows with what (%d pixels)",
+    async (width) => {
+      const { page } = await begin((fresh) => fresh.setViewportSize({ width, height: 900 }));
+      const isAt = async (title: string): Promise<void> => {
+        await page.locator(".guide-steps .now", { hasText: title }).waitFor();
+        await page.locator(".next:visible").first().waitFor();
+      };
+      const unfold = async (name: LaneName): Promise<void> => {
+        if (width < 640) await open.lane(name).locator("summary").click();
+      };
+      await isAt("Order");
+      await open.order("marinara");
+      await isAt("Look");
+      await open.lane("sse").locator("canvas").focus();
+      await page.keyboard.press("ArrowLeft");
+      await isAt("Cut");
+      await unfold("sse");
+      await open.trouble("sse", "Cut");
+      await isAt("Come back");
+      await open.order("marinara");
+      await isAt("Switch");
+      await unfold("switcher");
+      await open.choose("switcher", "WS");
+      await isAt("Fail");
+      await unfold("rest-hooks");
+      await open.choose("rest-hooks", "Fails");
+      await isAt("Forgive");
+      await open.choose("rest-hooks", "Takes");
+      await isAt("Restart");
+    },
+    60_000,
+  );
 });
 
 /** Keeps the list of lanes honest: what the page shows is what the stage has. */

@@ -1,4 +1,4 @@
-import type { Arrow, LaneOrder } from "../../src/stage/stage-protocol.ts";
+import type { Arrow, LaneName, LaneOrder } from "../../src/stage/stage-protocol.ts";
 import type { Changes } from "../model/changes.ts";
 import type { Account } from "../model/ledger.ts";
 import type { Lane, LaneState } from "../model/lane.ts";
@@ -30,6 +30,9 @@ export const TROUBLES: Readonly<Record<string, LaneOrder>> = {
   slow: { do: "slow", latencyMs: 300, bytesPerSecond: 4_000 },
   heal: { do: "heal" },
 };
+
+/** The step of the guide that is done with a lane's controls. */
+const STEP_OF: Readonly<Partial<Record<LaneName, string>>> = { sse: "cut", "rest-hooks": "fail", switcher: "switch" };
 
 /** What is on its way for so long is worth a word. */
 const LATE_MS = 3_000;
@@ -76,6 +79,7 @@ export class LaneView {
       const order = TROUBLES[button.dataset["order"] ?? ""];
       if (order !== undefined) button.addEventListener("click", () => listener.ordered(order));
     }
+    this.#markSteps();
     foldOnNarrowPages(find<HTMLDetailsElement>(element, "details"));
     const { recording, ledger, troubles } = lane;
     const { changes, gatewayTroubles, window } = surroundings;
@@ -113,6 +117,18 @@ export class LaneView {
     say(this.#line, this.#lineNow(account, now));
     this.element.dataset["state"] = kind === "offline" ? "waiting" : lane.state;
     this.element.dataset["trouble"] = kind;
+  }
+
+  /** With what the guide's steps are done; on a phone the controls have to be unfolded first. */
+  #markSteps(): void {
+    const { name } = this.lane.about;
+    const step = STEP_OF[name];
+    if (step === undefined) return;
+    find(this.element, "summary").dataset["step"] = step;
+    if (step !== "cut") return;
+    for (const button of this.element.querySelectorAll<HTMLElement>('[data-order="cut"], [data-order="offline"]')) {
+      button.dataset["step"] = step;
+    }
   }
 
   /** What the lane does; or, if that is not so, what is the matter. */
