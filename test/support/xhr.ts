@@ -2,12 +2,8 @@ interface Parser {
   parseFromString(text: string, type: string): unknown;
 }
 
-/**
- * As much of XMLHttpRequest as BOSH clients use: Node has none. `cut` breaks every request that is under way, as a
- * connection that is lost does.
- */
+/** As much of XMLHttpRequest as BOSH clients use: Node has none. */
 export class FetchRequest {
-  static readonly #underWay = new Set<FetchRequest>();
   readyState = 0;
   status = 0;
   responseText = "";
@@ -17,10 +13,6 @@ export class FetchRequest {
   readonly #aborting = new AbortController();
   readonly #headers: Record<string, string> = {};
   #url = "";
-
-  static cut(): void {
-    for (const request of FetchRequest.#underWay) request.#aborting.abort();
-  }
 
   open(_method: string, url: string): void {
     this.#url = url;
@@ -48,8 +40,7 @@ export class FetchRequest {
   }
 
   send(body: string): void {
-    FetchRequest.#underWay.add(this);
-    void this.#send(body).finally(() => FetchRequest.#underWay.delete(this));
+    void this.#send(body);
   }
 
   async #send(body: string): Promise<void> {
