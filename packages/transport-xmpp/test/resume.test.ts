@@ -184,6 +184,28 @@ describe("after a restart of the gateway", () => {
     expect(await resume(await annLoggedIn(), id, 0)).toContain("<item-not-found ");
   });
 
+  test("what was subscribed elsewhere meanwhile comes too, if the client has sent presence", async () => {
+    for (const presence of ["<presence/>", ""]) {
+      const first = await ann();
+      const id = await enable(first);
+      first.send(presence);
+      await ask(first, "get", PING, "localhost");
+      await restart();
+      const phone = await ann("phone");
+      await subscribe(phone, "orders/1", "ann@localhost");
+      await server.publish("orders/1", "new");
+      const second = await annLoggedIn();
+      await resume(second, id, 0);
+      await ask(second, "get", PING, "localhost");
+      if (presence !== "") await until("it", () => dataIn(second.text).includes("new"));
+      expect(dataIn(second.text)).toEqual(presence === "" ? [] : ["new"]);
+      await unsubscribe(phone, "orders/1", "ann@localhost");
+      second.send("</stream:stream>");
+      phone.destroy();
+      await empty();
+    }
+  });
+
   test("what was given up elsewhere, or is not granted any more, stays silent", async () => {
     const first = await ann();
     await subscribe(first, "orders/1", "ann@localhost");

@@ -118,7 +118,7 @@ export class Resource implements ReaderHost {
     return this.send(errorOf(stanza, new StanzaError("cancel", "service-unavailable"), this.name.jid));
   }
 
-  /** Sends a stanza. It is kept until the client has it. */
+  /** Sends a stanza. If the stream can be resumed, it is kept until the client has it. */
   send(stanza: Element): void {
     this.#sendText(stanza.toString());
   }
@@ -257,7 +257,8 @@ export class Resource implements ReaderHost {
   /** What `write` answers is the inbox's business: it handles nothing more until there is room. */
   #sendText(text: string): void {
     if (this.#isClosed) return this.#sendLate(text);
-    this.ledger.addText(text);
+    if (this.management.resumption === null) this.ledger.addPassing();
+    else this.ledger.addText(text);
     this.#carrier.channel.write(this.#framed(text));
     return undefined;
   }

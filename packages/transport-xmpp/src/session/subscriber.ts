@@ -121,6 +121,8 @@ export class Subscriber implements PubSubClient {
       if (stored !== undefined) await this.#readOn(stored, cursor);
     });
     await Promise.all(reading);
+    // The stream may have been cut before these had begun, or another device has subscribed meanwhile.
+    if (isAvailable) await this.#readAll(this.subscriptions);
   }
 
   /** The client is gone. Subscriptions that nobody can come back to are too. */
