@@ -94,7 +94,7 @@ export class XmppReader implements Reader {
     return itemsIn(answer);
   }
 
-  /** All behind a cursor, page by page (XEP-0059). */
+  /** All behind a cursor, page by page (XEP-0059), as far as to what has come live: the subscription is older. */
   async #itemsAfter(client: XmppClient, node: string, start: string): Promise<readonly Xml[]> {
     const items: Xml[] = [];
     for (let after = start; ;) {
@@ -104,9 +104,14 @@ export class XmppReader implements Reader {
       if (gap !== undefined) this.#gap(gap);
       const page = itemsIn(answer);
       items.push(...page);
-      if (page.length === 0) return items;
+      if (page.length === 0 || this.#hasCome(page)) return items;
       after = page.at(-1)?.attribute("id") ?? "";
     }
+  }
+
+  #hasCome(page: readonly Xml[]): boolean {
+    const live = new Set(this.#early?.flatMap(itemsIn).map((item) => item.attribute("id")));
+    return page.some((item) => live.has(item.attribute("id")));
   }
 
   #received(message: Xml): void {
