@@ -11,6 +11,8 @@ const PAGE_TURN = 0.25;
 export class TimeWindow {
   readonly #now: () => number;
   readonly #isCalm: () => boolean;
+  /** Before this there is nothing to see. */
+  readonly #begin: number;
   #spanMs: number;
   /** Its right edge, if it stands still. */
   #stoodAt: number | null = null;
@@ -20,6 +22,7 @@ export class TimeWindow {
     this.#now = now;
     this.#spanMs = spanMs;
     this.#isCalm = isCalm;
+    this.#begin = now();
   }
 
   get spanMs(): number {
@@ -53,7 +56,7 @@ export class TimeWindow {
   /** Shows what is so much later (or, if negative, earlier), as far as there is something. */
   pan(byMs: number): void {
     this.stop();
-    this.#stoodAt = Math.min(this.#latest, this.to + byMs);
+    this.#stoodAt = this.#within(this.to + byMs);
   }
 
   /** Makes the span so many times as long. The time at `anchor`, 0 (left) to 1 (right), stays where it is. */
@@ -61,7 +64,7 @@ export class TimeWindow {
     const spanMs = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, this.#spanMs * factor));
     const fixed = this.from + this.#spanMs * anchor;
     this.#spanMs = spanMs;
-    if (this.#stoodAt !== null) this.#stoodAt = Math.min(this.#latest, fixed + spanMs * (1 - anchor));
+    if (this.#stoodAt !== null) this.#stoodAt = this.#within(fixed + spanMs * (1 - anchor));
   }
 
   /** Moves just as far as is needed to see the time well. */
@@ -69,7 +72,7 @@ export class TimeWindow {
     this.stop();
     const margin = this.#spanMs * 0.15;
     if (time < this.from + margin) this.pan(time - margin - this.from);
-    else if (time > this.to - margin) this.#stoodAt = time + margin;
+    else if (time > this.to - margin) this.pan(time + margin - this.to);
   }
 
   /** The place of a time on an axis of this width. */
@@ -77,7 +80,8 @@ export class TimeWindow {
     return ((time - this.from) / this.#spanMs) * width;
   }
 
-  get #latest(): number {
-    return this.#now() + this.#spanMs / 2;
+  /** A right edge that leaves something to be seen. */
+  #within(to: number): number {
+    return Math.min(this.#now() + this.#spanMs / 2, Math.max(this.#begin + this.#spanMs / 4, to));
   }
 }
