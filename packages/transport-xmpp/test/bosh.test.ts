@@ -246,6 +246,21 @@ describe("a session", () => {
     expect(last).toMatch(terminated("policy-violation"));
   });
 
+  test("a request that events are the answer to is not held against the client", async () => {
+    const few = await XmppServer.start({ messagesPerSecond: 1 });
+    const reader = new BoshClient(few.boshUrl);
+    await reader.login();
+    await reader.subscribe("public/a");
+    const received: unknown[] = [];
+    while (received.length < 50) {
+      const asking = reader.send();
+      await few.publish("public/a", received.length);
+      received.push(...dataOf(await asking));
+    }
+    expect(received).toEqual(Array.from({ length: 50 }, (_, index) => index));
+    await few.stop();
+  });
+
   test("a gateway that stops says so", async () => {
     await client.login();
     const held = client.send();

@@ -240,6 +240,8 @@ export class BoshConnection implements Channel {
     const content = isEmpty === undefined ? this.#takePending() : [];
     const body = boshBody({ ack, ...this.#created }, content);
     this.#created = null;
+    // The more it is told, the more it has to ask: events at any rate cost it nothing.
+    if (content.length > 0) this.#allowance.giveBack();
     this.#answers.add(held.rid, { body, sent: this.#handedOver });
     held.reply.answer(body);
     this.#watch();

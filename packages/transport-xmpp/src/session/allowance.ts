@@ -27,4 +27,9 @@ export class Allowance {
     this.#tokens -= 1;
     return true;
   }
+
+  /** One that came is not held against the client. */
+  giveBack(): void {
+    this.#tokens = Math.min(this.#perSecond() * BURST_SECONDS, this.#tokens + 1);
+  }
 }
