@@ -139,7 +139,7 @@ export class Session implements HeartbeatMember {
   gone(): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    this.#finish(true);
+    this.#finish(!this.#hasClosed);
     this.#shared.sessions.remove(this);
     this.#shared.meter.connections("xmpp", -1);
   }
