@@ -13,16 +13,21 @@ export interface Need {
 
 /** Debian's, whatever other Python comes first: its packages are for this one alone. */
 const PYTHON = "/usr/bin/python3";
+const NCHAN = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** All of them. `.ci/run` installs them. */
-export const NEEDS: Readonly<Record<"chromium" | "slixmpp" | "aioxmpp" | "prosody" | "ejabberd" | "tsung", Need>> = {
+export const NEEDS: Readonly<
+  Record<"chromium" | "slixmpp" | "aioxmpp" | "prosody" | "ejabberd" | "tsung" | "nchan" | "pushpin", Need>
+> = {
   chromium: { name: "Chromium", package: "chromium", find: findChromium },
   slixmpp: { name: "slixmpp", package: "python3-slixmpp", find: () => findPython("slixmpp") },
   aioxmpp: { name: "aioxmpp", package: "python3-aioxmpp", find: () => findPython("aioxmpp") },
   prosody: { name: "Prosody", package: "prosody", find: () => findProgram("prosody") },
   ejabberd: { name: "ejabberd", package: "ejabberd", find: () => findProgram("ejabberdctl") },
   tsung: { name: "Tsung", package: "tsung", find: () => findProgram("tsung") },
+  nchan: { name: "nchan", package: "nginx libnginx-mod-nchan", find: () => findFile(NCHAN) },
+  pushpin: { name: "Pushpin", package: "pushpin", find: () => findProgram("pushpin") },
 };
 
 /**
@@ -53,6 +58,10 @@ function findPython(module: string): string | null {
   } catch {
     return null;
   }
+}
+
+function findFile(path: string): string | null {
+  return existsSync(path) ? path : null;
 }
 
 /** Those of an administrator are not in everybody's path. */

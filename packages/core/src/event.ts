@@ -19,7 +19,7 @@ export interface EventDraft {
   /** Monotonic milliseconds at which the gateway took it, for the latency metrics; 0 if unknown. */
   readonly receivedAtMs?: number;
   /** W3C `traceparent` of what caused it. No part of the event: known as long as that is in memory. */
-  readonly traceParent?: string;
+  readonly traceParent?: string | undefined;
 }
 
 /** What the log needs to make a {@link StoredEvent}. */
