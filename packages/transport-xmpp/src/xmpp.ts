@@ -133,9 +133,10 @@ class Xmpp implements XmppTransport {
     this.#listener?.close();
     const cut = (): void => this.#terminate();
     deadline.addEventListener("abort", cut);
+    const emptied = sessions.emptied();
     const stop = leaveEvenly([...sessions.all], reason, spreadMs, clock);
     if (deadline.aborted) cut();
-    await sessions.emptied();
+    await emptied;
     stop();
     deadline.removeEventListener("abort", cut);
     wheel.close();

@@ -87,6 +87,7 @@ export class Session implements HeartbeatMember {
     this.#open();
     if (!this.#channel.isOpening(root)) return this.end("invalid-namespace");
     if (root.attribute("to")?.toLowerCase() !== this.#shared.domain) return this.end("host-unknown");
+    if (this.#shared.sessions.isDraining) return this.end("system-shutdown", true);
     const features = this.isLoggedIn ? this.#features : [this.#negotiation.offer()];
     this.#put(createElement("stream:features", { "xmlns:stream": NS.stream }, ...features));
   }

@@ -22,7 +22,12 @@ export class Sessions {
     if (this.#all.size === 0) this.#onEmpty?.();
   }
 
-  /** Resolves when the last one is gone. */
+  /** Whether the gateway stops: who comes now is sent away at once. */
+  get isDraining(): boolean {
+    return this.#onEmpty !== null;
+  }
+
+  /** From now on nobody is taken any more. Resolves when the last one is gone. */
   emptied(): Promise<void> {
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
