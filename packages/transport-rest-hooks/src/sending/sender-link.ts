@@ -206,7 +206,9 @@ export class SenderLink {
     this.#underWay.delete(ticket);
   }
 
+  /** What was answered stays so; all else that is under way gets this answer. */
   #settleAll(answer: Answer): void {
+    for (const answered of this.#answers.splice(0)) this.#settle(answered);
     const underWay = [...this.#underWay.values()];
     this.#underWay.clear();
     for (const resolve of underWay) resolve(answer);
