@@ -31,7 +31,13 @@ async function challenged(stream: RawStream, algorithm: Hash, bare: string): Pro
 }
 
 /** The client's last message, and what the server has to sign it with (RFC 5802 §3). */
-function proven(algorithm: Hash, bare: string, challenge: string, password: string): readonly [string, string] {
+function proven(
+  algorithm: Hash,
+  bare: string,
+  challenge: string,
+  password: string,
+  gs2 = "n,,",
+): readonly [string, string] {
   const [, nonce = "", salt = "", rounds = ""] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(challenge) ?? [];
   const salted = pbkdf2Sync(
     password,
@@ -42,7 +48,7 @@ function proven(algorithm: Hash, bare: string, challenge: string, password: stri
   );
   const hmac = (key: Buffer, text: string): Buffer => createHmac(algorithm, key).update(text).digest();
   const clientKey = hmac(salted, "Client Key");
-  const final = `c=${base64("n,,")},r=${nonce}`;
+  const final = `c=${base64(gs2)},r=${nonce}`;
   const all = `${bare},${challenge},${final}`;
   const signature = hmac(hash(algorithm, clientKey, "buffer"), all);
   const proof = Buffer.from(clientKey.map((byte, index) => byte ^ (signature[index] ?? 0)));
@@ -128,4 +134,40 @@ test("five tries, whatever is tried; then the stream ends", async () => {
   await stream.closed();
   expect(stream.text.match(/<not-authorized\/>/g)).toHaveLength(5);
   expect(stream.text).toContain("<policy-violation ");
+});
+
+test("nobody acts for another: an authzid is one's own, or the login fails", async () => {
+  const stream = await opened();
+  const plain = (authzid: string): string =>
+    `<auth xmlns='${SASL}' mechanism='PLAIN'>${base64(`${authzid}\0kitchen\0${ACCOUNT.password}`)}</auth>`;
+  for (const other of ["waiter@localhost", "kitchen@elsewhere", "waiter"]) {
+    expect(await stream.ask(plain(other), "</failure>")).toContain("<invalid-authzid/>");
+  }
+  expect(await stream.ask(plain("Kitchen@localhost"), "<success")).toContain("<success");
+  const scram = await opened();
+  const bare = "n=kitchen,r=abcdefghijkl";
+  const first = base64(`n,a=waiter@localhost,${bare}`);
+  const auth = `<auth xmlns='${SASL}' mechanism='SCRAM-SHA-1'>${first}</auth>`;
+  const answer = await scram.ask(auth, "</challenge>");
+  const challenge = Buffer.from(/>([^<]*)<\/challenge>/.exec(answer)?.[1] ?? "", "base64").toString();
+  const [last] = proven("sha1", bare, challenge, ACCOUNT.password, "n,a=waiter@localhost,");
+  const response = `<response xmlns='${SASL}'>${base64(last)}</response>`;
+  expect(await scram.ask(response, "</failure>")).toContain("<invalid-authzid/>");
+});
+
+test("names that look alike are not the same: neither the JID nor what belongs to it", async () => {
+  const names = ["ab", "a\u200Bb", "a\u00ADb", "a\u0000b", "a\u00A0b", "a b", "a\\20b", "a\\u200b;b", "a\u{E0001}b"];
+  const jids = await Promise.all(
+    names.map(async (name) => {
+      const stream = await opened();
+      const plain = base64(`\0x\0${await server.token(name, ["orders/**"])}`);
+      await stream.ask(`<auth xmlns='${SASL}' mechanism='PLAIN'>${plain}</auth>`, "<success");
+      await stream.ask(HEAD, "</stream:features>");
+      const bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>r</resource></bind>";
+      await stream.ask(`<iq id='b' type='set'>${bind}</iq>`, "</jid>");
+      return stream.jid;
+    }),
+  );
+  expect(new Set(jids).size).toBe(names.length);
+  expect(jids.slice(0, 2)).toEqual(["ab@localhost/r", "a\\u200b;b@localhost/r"]);
 });

@@ -23,13 +23,15 @@ export type NegotiationStep =
 export class Negotiation {
   readonly #login: Login;
   readonly #ground: Ground;
+  readonly #domain: string;
   #sasl: Sasl | null = null;
   #tries = 0;
   #identity: Identity | null = null;
 
-  constructor(login: Login, ground: Ground) {
+  constructor(login: Login, ground: Ground, domain: string) {
     this.#login = login;
     this.#ground = ground;
+    this.#domain = domain;
   }
 
   /** Who has logged in; `null` as long as nobody has. */
@@ -40,7 +42,7 @@ export class Negotiation {
   /** A stream begins: what it offers. */
   offer(): Element {
     if (this.#ground.needsTls) return createElement("starttls", { xmlns: NS.tls }, createElement("required"));
-    this.#sasl = new Sasl(this.#login, this.#ground.isSecure);
+    this.#sasl = new Sasl(this.#login, this.#ground.isSecure, this.#domain);
     const offered = this.#sasl.mechanisms.map((name) => createElement("mechanism", {}, name));
     return createElement("mechanisms", { xmlns: NS.sasl }, ...offered);
   }

@@ -1,3 +1,4 @@
+import { isSameJid, localPart } from "../xml/jid.ts";
 import type { Identity, Login } from "./login.ts";
 import { Scram } from "./scram.ts";
 
@@ -10,6 +11,7 @@ export type SaslStep =
 type Exchange = (text: string) => Promise<SaslStep>;
 
 const NOT_AUTHORIZED: SaslStep = { kind: "failure", condition: "not-authorized" };
+const INVALID_AUTHZID: SaslStep = { kind: "failure", condition: "invalid-authzid" };
 const MALFORMED: SaslStep = { kind: "failure", condition: "malformed-request" };
 /** What RFC 7628 puts between its pairs. */
 const KVSEP = "\u0001";
@@ -19,12 +21,14 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 export class Sasl {
   readonly #login: Login;
   readonly #isSecure: boolean;
+  readonly #domain: string;
   #next: Exchange | null = null;
 
   /** `isSecure`: nobody between can read along, so that passwords and tokens may be sent as they are. */
-  constructor(login: Login, isSecure: boolean) {
+  constructor(login: Login, isSecure: boolean, domain: string) {
     this.#login = login;
     this.#isSecure = isSecure;
+    this.#domain = domain;
   }
 
   /** Those on offer, best first. */
@@ -81,15 +85,22 @@ export class Sasl {
     }
   }
 
-  /** RFC 4616: authzid, authcid, password. Who it is the token says, so that nobody can act for another. */
+  /** RFC 4616: authzid, authcid, password. Who it is the token says, whatever name is given. */
   async #plain(text: string): Promise<SaslStep> {
     const parts = text.split("\0");
-    const [, name, password] = parts;
+    const [actsFor = "", name, password] = parts;
     if (parts.length !== 3 || name === undefined || password === undefined) return MALFORMED;
-    return success(await this.#login.password(name, password));
+    return this.#asItself(await this.#login.password(name, password), actsFor, name);
   }
 
-  /** RFC 7628. A fault is told in a challenge first, which the client answers with anything. */
+  /** Nobody acts for another: an authzid (RFC 6120 §6.3.8) is the name that was given, or whoever that is. */
+  #asItself(identity: Identity | null, authzid: string, given: string, text: string = ""): SaslStep {
+    if (identity === null || authzid === "" || authzid === given) return success(identity, text);
+    const isOwn = [given, identity.name ?? ""].some((name) => isSameJid(authzid, `${localPart(name)}@${this.#domain}`));
+    return isOwn ? success(identity, text) : INVALID_AUTHZID;
+  }
+
+  /** RFC 7628; the token says who it is, and an authzid nothing. A fault is told in a challenge first, which the client answers with anything. */
   async #bearer(text: string): Promise<SaslStep> {
     const [gs2 = "", ...pairs] = text.split(KVSEP);
     const bearer = pairs.map((pair) => /^auth=Bearer +(\S+)$/i.exec(pair)?.[1]).find((token) => token !== undefined);
@@ -107,7 +118,8 @@ export class Sasl {
       if (answer === null) return MALFORMED;
       this.#next = async (final) => {
         const proven = await scram.final(final);
-        return success(proven && this.#login.account(proven.name), proven?.signature);
+        const identity = proven && this.#login.account(proven.name);
+        return this.#asItself(identity, scram.authzid, identity?.name ?? "", proven?.signature);
       };
       return { kind: "challenge", text: answer };
     };

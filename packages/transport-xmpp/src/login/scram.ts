@@ -18,6 +18,7 @@ export class Scram {
   readonly #passwordOf: (name: string) => string | undefined;
   #name = "";
   #gs2 = "";
+  #authzid = "";
   #nonce = "";
   #begun = "";
 
@@ -26,13 +27,19 @@ export class Scram {
     this.#passwordOf = passwordOf;
   }
 
+  /** Whom the client wants to act for; empty: itself. */
+  get authzid(): string {
+    return this.#authzid;
+  }
+
   /** Takes the client's first message and answers with ours; `null` if it is none. */
   first(message: string): string | null {
-    const match = /^((?:n|y),(?:a=[^,]*)?,)(n=([^,]+),r=([\x21-\x2b\x2d-\x7e]{8,256}))(?:,.*)?$/.exec(message);
+    const match = /^((?:n|y),(?:a=([^,]*))?,)(n=([^,]+),r=([\x21-\x2b\x2d-\x7e]{8,256}))(?:,.*)?$/.exec(message);
     if (match === null) return null;
-    const [, gs2 = "", bare = "", name = "", nonce = ""] = match;
+    const [, gs2 = "", authzid = "", bare = "", name = "", nonce = ""] = match;
     this.#gs2 = gs2;
-    this.#name = name.replaceAll("=2C", ",").replaceAll("=3D", "=");
+    this.#authzid = unescaped(authzid);
+    this.#name = unescaped(name);
     this.#nonce = nonce + randomBytes(18).toString("base64");
     const answer = `r=${this.#nonce},s=${this.#salt().toString("base64")},i=${ITERATIONS}`;
     this.#begun = `${bare},${answer}`;
@@ -68,4 +75,9 @@ export class Scram {
   #hmac(key: Buffer, text: string): Buffer {
     return createHmac(this.#hash, key).update(text).digest();
   }
+}
+
+/** A `saslname` of RFC 5802 as it was meant. */
+function unescaped(name: string): string {
+  return name.replaceAll("=2C", ",").replaceAll("=3D", "=");
 }

@@ -62,7 +62,7 @@ export class Session implements HeartbeatMember {
     this.#channel = channel;
     this.#allowance = new Allowance(() => shared.limits().messagesPerSecond, shared.clock);
     this.#inbox = new Inbox(channel, (node) => this.#handle(node));
-    this.#negotiation = new Negotiation(shared.login, channel);
+    this.#negotiation = new Negotiation(shared.login, channel, shared.domain);
     this.#cancelLogin = shared.clock.after(LOGIN_MS, () => this.end("connection-timeout"));
     shared.sessions.add(this);
     shared.meter.connections("xmpp", 1);

@@ -8,7 +8,9 @@ export interface Jid {
 /** Bytes of a part at the most. */
 const MAX_PART = 1023;
 /** What a local part may not hold, and how XEP-0106 writes it. */
-const ESCAPED = /[\s"&'/:<>@\\]/g;
+const ESCAPED = /[ "&'/:<>@\\]/g;
+/** What it may not hold (RFC 8264 §9), and XEP-0106 has no escape for. */
+const UNSEEN = /[\p{C}\p{Z}]/gu;
 
 /** Reads a JID as far as it needs to be understood; `null` for what is none. */
 export function parseJid(text: string): Jid | null {
@@ -37,10 +39,14 @@ export function isSameJid(one: string, other: string): boolean {
   return a.local.toLowerCase() === b.local.toLowerCase() && a.domain === b.domain && a.resource === b.resource;
 }
 
-/** Any name as the local part of a JID: escaped (XEP-0106), control characters left out; `null` if nothing is left. */
+/**
+ * Any name as the local part of a JID, two names never as the same: escaped by XEP-0106, and what a JID may not hold
+ * beside that (control characters, what can't be seen, what is no character) as `\u200b;`, which no name can be mistaken
+ * for since its backslashes are escaped, too. `null` if it gets too long.
+ */
 export function localPart(name: string): string | null {
   const escaped = name
-    .replace(/[\p{C}]/gu, "")
-    .replace(ESCAPED, (character) => `\\${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
+    .replace(ESCAPED, (character) => `\\${character.charCodeAt(0).toString(16).padStart(2, "0")}`)
+    .replace(UNSEEN, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16)};`);
   return escaped === "" || Buffer.byteLength(escaped) > MAX_PART ? null : escaped;
 }
