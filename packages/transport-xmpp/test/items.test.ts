@@ -110,3 +110,7 @@ test("disco: what is granted by name, and topics of the newest events among it",
   const info = await ask(stream, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>");
   expect(info).toContain(`var="${PUBSUB}#rsm"`);
 });
+
+test("a ping to the service, which says that it answers them", async () => {
+  expect(await ask(stream, "get", "<ping xmlns='urn:xmpp:ping'/>")).toMatch(/^<iq type="result" .*\/>$/);
+});

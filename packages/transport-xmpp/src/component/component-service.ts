@@ -1,7 +1,6 @@
 import { createElement, type Element } from "ltx";
 import { Allowance } from "../session/allowance.ts";
 import { bareOf, parseJid } from "../xml/jid.ts";
-import { NS } from "../xml/namespaces.ts";
 import { errorOf, resultOf, StanzaError, toStanzaError } from "../xml/stanza.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 import { JidClient } from "./jid-client.ts";
@@ -71,12 +70,10 @@ export class ComponentService {
   async #answer(iq: XmlNode, from: string): Promise<readonly Element[]> {
     const { service, pubsub, grants } = this.#shared;
     const type = iq.attribute("type");
-    const [query] = iq.children;
     if (iq.attribute("id") === undefined || (type !== "get" && type !== "set")) {
       throw new StanzaError("modify", "bad-request");
     }
     if (iq.attribute("to")?.toLowerCase() !== service) throw new StanzaError("cancel", "item-not-found");
-    if (type === "get" && query?.is("ping", NS.ping) === true) return [];
     return pubsub.answer(iq, new JidClient(from, grants, this.#subscribers));
   }
 

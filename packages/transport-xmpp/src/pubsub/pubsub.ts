@@ -67,6 +67,7 @@ export class PubSubService {
     const type = iq.attribute("type");
     const [query] = iq.children;
     if (query === undefined) throw new StanzaError("modify", "bad-request");
+    if (type === "get" && query.is("ping", NS.ping)) return [];
     if (type === "get" && query.is("query", NS.discoInfo)) return [await this.#info(query, client)];
     if (type === "get" && query.is("query", NS.discoItems)) return [await this.#nodes(iq, query, client)];
     const action = query.ns === NS.pubsub ? query.children.find(({ ns }) => ns === NS.pubsub) : undefined;
