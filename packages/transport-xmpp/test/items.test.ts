@@ -114,3 +114,11 @@ test("disco: what is granted by name, and topics of the newest events among it",
 test("a ping to the service, which says that it answers them", async () => {
   expect(await ask(stream, "get", "<ping xmlns='urn:xmpp:ping'/>")).toMatch(/^<iq type="result" .*\/>$/);
 });
+
+test("disco#items of a node: nothing, and not even that of one that may not be read or is none", async () => {
+  const itemsOf = (node: string): Promise<string> =>
+    ask(stream, "get", `<query xmlns='http://jabber.org/protocol/disco#items' node='${node}'/>`);
+  expect(await itemsOf("public/a")).toMatch(/type="result" .*<query [^>]* node="public\/a"\/><\/iq>$/);
+  expect(await itemsOf("secret")).toContain("<forbidden ");
+  expect(await itemsOf("no filter")).toContain("<item-not-found ");
+});

@@ -102,17 +102,22 @@ export class PubSubService {
    * The nodes that the client was granted by name, and the topics of the newest events among them: the log does not know
    * which topics there are, and each may be subscribed before its first event.
    */
-  async #nodes(iq: XmlNode, query: XmlNode, { principal }: PubSubClient): Promise<Element> {
+  async #nodes(iq: XmlNode, query: XmlNode, client: PubSubClient): Promise<Element> {
     const node = query.attribute("node");
-    const granted = [...this.#options.publicFilters().map(parseFilter), ...principal.grants.read];
+    // A node has no nodes below it, which is for those to know who may read it.
+    if (node !== undefined) {
+      await client.check("read", [parseFilter(node)]);
+      return createElement("query", { xmlns: NS.discoItems, node });
+    }
+    const granted = [...this.#options.publicFilters().map(parseFilter), ...client.principal.grants.read];
     const nodes = new Set(granted.map(({ text }) => text));
-    if (node === undefined && granted.length > 0) {
+    if (granted.length > 0) {
       const { events } = await this.#options.bus.read(interestIn(granted, []), { last: NEWEST }, NEWEST);
       for (const { topic } of events.toReversed()) nodes.add(topic);
     }
     const jid = iq.attribute("to");
-    const items = node === undefined ? [...nodes].map((text) => createElement("item", { jid, node: text })) : [];
-    return createElement("query", { xmlns: NS.discoItems, node }, ...items);
+    const items = [...nodes].map((text) => createElement("item", { jid, node: text }));
+    return createElement("query", { xmlns: NS.discoItems }, ...items);
   }
 
   async #subscribe(action: XmlNode, client: PubSubClient): Promise<Element> {
