@@ -54,6 +54,7 @@ test("as many as are asked for: 20 if nothing is said, 100 at the most, none for
   await server.publish("public/a", ...Array.from({ length: 30 }, (_, n) => n));
   expect(dataIn(await items(""))).toHaveLength(20);
   expect(dataIn(await items("max_items='1000'"))).toHaveLength(30);
+  expect(dataIn(await items("max_items='99999999999999999999'"))).toHaveLength(30);
   expect(dataIn(await items("max_items='2'"))).toEqual([28, 29]);
   expect(await items("max_items='0'")).toContain(`type="result"`);
   expect(await items("", "", set("<max>0</max><after>earliest</after>"))).toContain(`type="result"`);

@@ -118,9 +118,12 @@ describe("login", () => {
     ] as const;
     for (const [type, content] of queries)
       expect(await ask(stream, type, content, "localhost")).toContain(`type="result"`);
+    expect(stream.text).toMatch(/<name>Sluice<\/name><version>\d+\.\d+\.\d+[^<]*<\/version>/);
     const items = await ask(stream, "get", "<query xmlns='http://jabber.org/protocol/disco#items'/>", "localhost");
     expect(items).toContain(`jid="pubsub.localhost"`);
     expect(await ask(stream, "get", "<vCard xmlns='vcard-temp'/>", "localhost")).toContain("<service-unavailable ");
+    const bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+    expect(await ask(stream, "set", bind, "localhost")).toContain("<not-allowed ");
     await stream.ask("<presence/>", `<presence from="${stream.jid}"`);
   });
 });
@@ -199,6 +202,7 @@ describe("nodes", () => {
     expect(stream.text).toContain(`"data":{"n":1.50}`);
     expect(await ask(stream, "set", item("other", "1"))).toContain("<forbidden ");
     expect(await ask(stream, "set", item("orders/1", "1},{"))).toContain("<invalid-payload ");
+    expect(await ask(stream, "set", item("orders/1", "{<b/>}"))).toContain("<invalid-payload ");
     expect(await ask(stream, "set", item("orders/*", "1"))).toContain("<item-not-found ");
     expect(await ask(stream, "set", pubsub("<publish node='orders/1'/>"))).toContain("<item-required ");
   });

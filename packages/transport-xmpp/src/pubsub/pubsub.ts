@@ -171,6 +171,9 @@ export class PubSubService {
 function inputOf(topic: string, item: XmlNode): { readonly text: string; readonly parsed: unknown } {
   const json = item.child("json", NS.json);
   if (json === undefined) throw new StanzaError("modify", "bad-request", "invalid-payload", "An item needs a json.");
+  if (json.children.length > 0) {
+    throw new StanzaError("modify", "bad-request", "invalid-payload", "There is an element within the json.");
+  }
   const id = item.attribute("id");
   const named = id === undefined ? "" : `"id":${JSON.stringify(id)},`;
   try {

@@ -83,7 +83,7 @@ async function page(bus: Bus, filter: Filter, set: XmlNode | undefined, maxItems
 
 function countOf(text: string | undefined, otherwise: number = MAX_ITEMS): number {
   if (text === undefined) return otherwise;
-  if (!/^\d{1,6}$/.test(text)) throw new StanzaError("modify", "bad-request");
+  if (!/^\d+$/.test(text)) throw new StanzaError("modify", "bad-request");
   return Math.min(Number(text), MAX_ITEMS);
 }
 

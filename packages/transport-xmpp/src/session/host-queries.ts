@@ -1,4 +1,5 @@
 import { createElement, type Element } from "ltx";
+import manifest from "../../package.json" with { type: "json" };
 import { NS } from "../xml/namespaces.ts";
 import { StanzaError } from "../xml/stanza.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
@@ -18,10 +19,13 @@ export function answerHost(iq: XmlNode, service: string): readonly Element[] {
     case `set enable ${NS.carbons}`:
     case `set disable ${NS.carbons}`:
       return [];
+    case `set bind ${NS.bind}`:
+      // RFC 6120 §7.6.2.2: a stream has one resource.
+      throw new StanzaError("cancel", "not-allowed");
     case `get query ${NS.roster}`:
       return [createElement("query", { xmlns: NS.roster })];
     case `get query ${NS.version}`:
-      return [createElement("query", { xmlns: NS.version }, createElement("name", {}, "Sluice"))];
+      return [software()];
     case `get query ${NS.discoInfo}`:
       return [info(iq, query.attribute("node"))];
     case `get query ${NS.discoItems}`:
@@ -29,6 +33,12 @@ export function answerHost(iq: XmlNode, service: string): readonly Element[] {
     default:
       throw new StanzaError("cancel", "service-unavailable");
   }
+}
+
+/** XEP-0092 §4: what it runs on is nobody's business, its version has to be said. */
+function software(): Element {
+  const [name, version] = [createElement("name", {}, "Sluice"), createElement("version", {}, manifest.version)];
+  return createElement("query", { xmlns: NS.version }, name, version);
 }
 
 function info(iq: XmlNode, node: string | undefined): Element {
