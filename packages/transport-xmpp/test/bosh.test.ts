@@ -54,6 +54,7 @@ describe("creation", () => {
     ["another namespace", body(base).replace("httpbind", "other"), "bad-request"],
     ["no rid", body({ to: "localhost" }), "bad-request"],
     ["a rid that is no number", body({ ...base, rid: "x" }), "bad-request"],
+    ["a rid of zero", body({ ...base, rid: 0 }), "bad-request"],
     ["a rid beyond 2^53", body({ ...base, rid: "9007199254740993" }), "bad-request"],
     ["no host", body({ rid: 1 }), "improper-addressing"],
     ["an empty host", body({ rid: 1, to: "" }), "improper-addressing"],

@@ -18,7 +18,7 @@ export interface BoshRouteOptions {
   readonly shared: () => Shared | null;
 }
 
-/** The largest rid (XEP-0124 §14.1). */
+/** The largest rid (XEP-0124 §14.1), which is a positive number. */
 const MAX_RID = 2 ** 53 - 1;
 
 /** Takes BOSH clients. */
@@ -105,7 +105,7 @@ class BoshManager {
 
 function ridOf(body: XmlNode): number | null {
   const rid = countOf(body, "rid");
-  return rid === null || rid > MAX_RID ? null : rid;
+  return rid === null || rid < 1 || rid > MAX_RID ? null : rid;
 }
 
 function refuse(shared: Shared, condition: BoshCondition, reply: BoshReply): void {

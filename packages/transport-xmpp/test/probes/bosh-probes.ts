@@ -73,6 +73,7 @@ export const BOSH_PROBES: readonly BoshProbe[] = [
   single("a DOCTYPE", `<!DOCTYPE body>${creation()}`, "end bad-request"),
   single("no rid", creation({}, ["rid"]), "end bad-request"),
   single("a rid in words", creation({ rid: "one" }), "end bad-request"),
+  single("a rid of zero", creation({ rid: 0 }), "end bad-request", { outcome: /^features$/, why: RID }),
   single("a rid below zero", creation({ rid: -1 }), "end bad-request", { outcome: /^features$/, why: RID }),
   single("half a rid", creation({ rid: "1.5" }), "end bad-request", { outcome: /^features$/, why: RID }),
   single("a rid beyond 2^53", creation({ rid: "9007199254740993" }), "end bad-request", {
