@@ -76,9 +76,10 @@ describe("creation", () => {
     for (const one of [`wait="120"`, `hold="1"`, `requests="2"`, `ver="1.11"`]) expect(answer).toContain(one);
   });
 
-  test("too large: 413", async () => {
-    const response = await fetch(server.boshUrl, { method: "POST", body: "x".repeat(256 * 1024 + 1) });
+  test.each([256 * 1024 + 1, 4 * 1024 * 1024])("too large, by %i bytes: 413, and why", async (bytes) => {
+    const response = await fetch(server.boshUrl, { method: "POST", body: "x".repeat(bytes) });
     expect(response.status).toBe(413);
+    expect(await response.text()).toMatch(terminated("policy-violation"));
   });
 });
 
@@ -123,6 +124,15 @@ describe("a session", () => {
     await client.login();
     const large = PING.replace("</iq>", `<x xmlns="urn:x">${"x".repeat(200_000)}</x></iq>`);
     expect(await client.send(large)).toContain(`type="result"`);
+  });
+
+  test("one that is too large ends it, and what is held is told so at once", async () => {
+    await client.login({ wait: 60 });
+    const held = await client.hold();
+    expect(await client.send(`<x xmlns="urn:x">${"x".repeat(300_000)}</x>`)).toMatch(terminated("policy-violation"));
+    expect(await held.answer).toMatch(terminated("policy-violation"));
+    await until("its end", () => server.counts.connections === 0);
+    expect(await client.send()).toMatch(terminated("item-not-found"));
   });
 
   test("the same rid again gets the same bytes", async () => {

@@ -1,4 +1,5 @@
 import type { BoshCondition } from "./bosh-body.ts";
+import type { BoshPayload } from "./bosh-payload.ts";
 import { NS } from "../xml/namespaces.ts";
 import { LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
@@ -11,13 +12,17 @@ export class BoshRequest implements XmlHandler {
   #isWhole = false;
   #fault: XmlFault | null = null;
 
-  /** @param limitsOf how large a request may be, by its start tag */
-  static read(bytes: unknown, limitsOf: (body: XmlNode) => XmlLimits): BoshRequest {
+  /**
+   * @param payload `undefined` for a request without a body
+   * @param limitsOf how large a request may be, by its start tag
+   */
+  static read(payload: BoshPayload | undefined, limitsOf: (body: XmlNode) => XmlLimits): BoshRequest {
     const request = new BoshRequest(limitsOf);
-    if (!Buffer.isBuffer(bytes)) return request;
+    if (payload === undefined) return request;
     const reader = new XmlReader(request, () => request.#limits, "document");
-    reader.feed(bytes);
-    reader.end();
+    reader.feed(payload.bytes);
+    if (payload.isTooLarge) request.failed("policy-violation");
+    else reader.end();
     return request;
   }
 

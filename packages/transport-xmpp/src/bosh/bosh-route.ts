@@ -1,7 +1,9 @@
+import type { Readable } from "node:stream";
 import { refuseOtherMethods, type Seat, type Seats } from "@sluice/http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { countOf, terminateBody, type BoshCondition } from "./bosh-body.ts";
 import { BoshConnection } from "./bosh-connection.ts";
+import { readPayload, type BoshPayload } from "./bosh-payload.ts";
 import { HttpReply, type BoshReply } from "./bosh-reply.ts";
 import { BoshRequest } from "./bosh-request.ts";
 import { DEFAULT_TYPE, termsFor } from "./bosh-terms.ts";
@@ -18,6 +20,10 @@ export interface BoshRouteOptions {
   readonly shared: () => Shared | null;
 }
 
+interface BoshRoute {
+  readonly Body: BoshPayload | undefined;
+}
+
 /** The largest rid (XEP-0124 §14.1), which is a positive number. */
 const MAX_RID = 2 ** 53 - 1;
 
@@ -31,10 +37,9 @@ export async function registerBosh(fastify: FastifyInstance, options: BoshRouteO
       done();
     });
     scope.removeAllContentTypeParsers();
-    const limits = { parseAs: "buffer", bodyLimit: LOGGED_IN.characters } as const;
-    scope.addContentTypeParser("*", limits, (_request, body, done) => done(null, body));
+    scope.addContentTypeParser("*", (_request: FastifyRequest, payload: Readable) => readPayload(payload));
     for (const path of options.paths) {
-      scope.post(path, (request, reply) => manager.handle(request, reply));
+      scope.post<BoshRoute>(path, (request, reply) => manager.handle(request, reply));
       scope.options(path, async (_request, reply) => reply.code(204).header("allow", "POST, OPTIONS").send());
       refuseOtherMethods(scope, path, ["POST", "OPTIONS"]);
     }
@@ -49,7 +54,9 @@ class BoshManager {
     this.#options = options;
   }
 
-  handle(request: FastifyRequest, reply: FastifyReply): void {
+  handle(request: FastifyRequest<BoshRoute>, reply: FastifyReply<BoshRoute>): void {
+    if (request.body?.isTooLarge === true) reply.code(413);
+    if (request.body?.isRead === false) reply.header("connection", "close");
     const { body, fault } = BoshRequest.read(request.body, (root) => this.#limitsOf(root));
     const connection = body === null ? undefined : this.#find(body);
     const answering = new HttpReply(reply, connection?.terms.type ?? DEFAULT_TYPE, () => connection?.lost());
@@ -78,7 +85,12 @@ class BoshManager {
   }
 
   /** A new session, or why there is none. */
-  #create(shared: Shared, body: XmlNode, rid: number, request: FastifyRequest): BoshConnection | BoshCondition {
+  #create(
+    shared: Shared,
+    body: XmlNode,
+    rid: number,
+    request: FastifyRequest<BoshRoute>,
+  ): BoshConnection | BoshCondition {
     const to = body.attribute("to") ?? "";
     if (to === "") return "improper-addressing";
     if (to.toLowerCase() !== shared.domain) return "host-unknown";

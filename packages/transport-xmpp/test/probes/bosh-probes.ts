@@ -307,6 +307,16 @@ export const BOSH_PROBES: readonly BoshProbe[] = [
     { outcome: null, why: "contract §6: what is held is answered at the end; Prosody leaves it open" },
   ),
 
+  inSession(
+    "300 kB while a request is held",
+    "end policy-violation | 413",
+    async (session) => {
+      const held = await session.hold();
+      return all(held.answer, session.ask("x".repeat(300_000)));
+    },
+    { outcome: /^empty . empty$/, why: BOUNDS },
+  ),
+
   // The end.
   inSession("terminate while a request is held", "end | end", async (session) =>
     all(session.ask(), session.ask("", { type: "terminate" })),

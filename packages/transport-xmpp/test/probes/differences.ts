@@ -53,7 +53,7 @@ export const XML_DIFFERENCES: readonly Difference[] = [
     theirs: /^(?:1006|closed|policy-violation|bad-request|error service-unavailable)$/,
     why:
       "contract §7: the size is bounded on each binding, before login more than after it, and the client is told: " +
-      "policy-violation, 1009, 413",
+      "policy-violation, 1009, 413 with policy-violation",
   },
   {
     inputs: /^text between elements$/,

@@ -46,7 +46,7 @@ const BOMB =
 const NOT_WELL_FORMED = { fault: "not-well-formed", hasStart: true } as const;
 const RESTRICTED = { fault: "restricted-xml", hasStart: true } as const;
 const NO_UTF8 = { fault: "bad-format", websocket: "1007" } as const;
-const TOO_LARGE = { fault: "policy-violation", websocket: "1009", bosh: "413" } as const;
+const TOO_LARGE = { fault: "policy-violation", websocket: "1009", bosh: "policy-violation" } as const;
 
 const MALFORMED: readonly Malformed[] = [
   { name: "an entity of HTML", content: message("<body>&nbsp;</body>"), ...NOT_WELL_FORMED },
