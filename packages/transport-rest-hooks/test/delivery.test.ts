@@ -72,8 +72,10 @@ describe("deliveries", () => {
     await receiver.take(2);
     expect(new Set(receiver.received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
     await until("the cursor to move", async () => (await gateway.state(hook.id))["cursor"] === cursor);
-    const { json } = await gateway.ask("GET", `/hooks/${hook.id}/attempts`);
-    expect(json["attempts"]).toMatchObject([
+    const attempts = async (): Promise<unknown[]> =>
+      (await gateway.ask("GET", `/hooks/${hook.id}/attempts`)).json["attempts"] as unknown[];
+    await until("both attempts to be recorded", async () => (await attempts()).length === 2);
+    expect(await attempts()).toMatchObject([
       { outcome: "delivered" },
       { outcome: "retry", error: "reset", status: null },
     ]);

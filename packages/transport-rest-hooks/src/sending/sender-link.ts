@@ -42,6 +42,8 @@ interface Waiting {
 const AGAIN_MS = 100;
 const AGAIN_MAX_MS = 30_000;
 const SETTLED_MS = 60_000;
+/** The thread has so long to end itself. */
+const CLOSE_TIMEOUT_MS = 5000;
 
 /** Answers that are passed on in one turn of the event loop; what is made of them is done in microtasks behind it. */
 const PORTION_ANSWERS = 16;
@@ -63,6 +65,7 @@ export class SenderLink {
   readonly #answers: TicketedAnswer[] = [];
   readonly #pace: Pace = new Pace(() => this.#settleSome());
   #worker: Worker;
+  #ended: Promise<void> = Promise.resolve();
   readonly #began = Promise.withResolvers<void>();
   #hasBegun = false;
   #isReady = false;
@@ -110,10 +113,14 @@ export class SenderLink {
     this.#settleAll(STOPPED);
   }
 
+  /** Ends the thread. It ends itself: a thread that is ended from outside while it loads can take the process along. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#worker.terminate();
     this.abort();
+    this.#post({ kind: "close" });
+    const cancel = this.#options.clock.after(CLOSE_TIMEOUT_MS, () => void this.#worker.terminate());
+    await this.#ended;
+    cancel();
   }
 
   #start(): Worker {
@@ -132,6 +139,7 @@ export class SenderLink {
     worker.on("error", (error) => {
       reason = error;
     });
+    this.#ended = new Promise((ended) => worker.once("exit", () => ended()));
     worker.once("exit", (code) => {
       if (!this.#isClosed) this.#crash(reason ?? new Error(`the thread ended with ${code}`));
     });

@@ -53,7 +53,8 @@ export type ToSender =
     }
   | { readonly kind: "resolved"; readonly ticket: number; readonly addresses: readonly LookupAddress[] }
   | { readonly kind: "unresolved"; readonly ticket: number; readonly code: string; readonly reason: string }
-  | { readonly kind: "abort" };
+  | { readonly kind: "abort" }
+  | { readonly kind: "close" };
 
 /** From the sender's thread. */
 export type FromSender =

@@ -52,7 +52,17 @@ class SenderThread {
         return;
       case "abort":
         this.#sender.abort();
+        return;
+      case "close":
+        void this.#close();
     }
+  }
+
+  /** Nothing is left then that keeps the thread alive. */
+  async #close(): Promise<void> {
+    this.#sender.abort();
+    await this.#sender.close();
+    this.#port.close();
   }
 
   async #send(ticket: number, request: UnsignedRequest): Promise<void> {
