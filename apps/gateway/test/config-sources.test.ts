@@ -105,7 +105,7 @@ describe("defaults", () => {
         },
         xmpp: {
           domain: "localhost",
-          tcp: { listen: { host: "127.0.0.1", port: 0 }, tls: null, directTls: null },
+          tcp: { listen: { host: "127.0.0.1", port: 5222 }, tls: null, directTls: null },
           hasBosh: true,
           hasWebsocket: true,
           component: null,

@@ -25,15 +25,15 @@ test("neither tokens nor cookies nor data are written, wherever they stand", () 
     logger.info({ url: "/realtime/events?topic=a&access_token=S3CRET&last=1" }, "url");
   `);
   expect(lines).not.toContain("S3CRET");
-  expect(
-    lines
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line)),
-  ).toMatchObject([
+  const told = lines
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { readonly msg: string });
+  // What is on its way when the rest is flushed may come behind it.
+  expect(told.toSorted((one, other) => one.msg.localeCompare(other.msg))).toMatchObject([
+    { level: "error", msg: "deep" },
     { level: "info", msg: "flat", kept: 1 },
     { level: "warn", msg: "headers" },
-    { level: "error", msg: "deep" },
     { msg: "url", url: "/realtime/events?topic=a&access_token=[hidden]&last=1" },
   ]);
 });

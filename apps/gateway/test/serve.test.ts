@@ -87,6 +87,18 @@ describe("starting", () => {
     expect(await status(`${front}/elsewhere`)).toBe(404);
   });
 
+  test("dev has XMPP on 5222, and on another port if that is taken", async () => {
+    const settings = ["public.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "log.kind=memory"];
+    const ports: unknown[] = [];
+    for (let times = 0; times < 2; times += 1) {
+      const process = bench.start(["dev", ...settings.flatMap((setting) => ["--set", setting])]);
+      const ready = await process.until("readiness", () => process.json.find(({ msg }) => msg === "ready"));
+      ports.push(ready["xmpp_port"]);
+    }
+    expect(new Set(ports).size).toBe(2);
+    expect(ports.every((port) => Number(port) > 0)).toBe(true);
+  });
+
   test("dev --no-demo has nothing behind it", async () => {
     const settings = ["public.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "log.kind=memory"];
     const process = bench.start(["dev", "--no-demo", ...settings.flatMap((setting) => ["--set", setting])]);

@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { styleText } from "node:util";
 import type { Command } from "../cli/command.ts";
 import type { Config } from "../config/config.ts";
@@ -6,6 +7,9 @@ import { DEMO_RESOURCES, DemoApp } from "../demo/demo-app.ts";
 import { version } from "../version.ts";
 import { configOptions } from "./config-options.ts";
 import { runGateway } from "./run-gateway.ts";
+
+/** Where XMPP clients look (RFC 6120 §14.7). */
+const XMPP_PORT = 5222;
 
 /** `sluice dev`: the gateway as it is good to try out, in front of a demo app unless `app` names another. */
 export const dev: Command = {
@@ -23,17 +27,37 @@ export const dev: Command = {
     ["sluice dev --set public.listen=127.0.0.1:9080 --set log.kind=memory", "On another port, leaving nothing behind."],
   ],
   async run(given, io) {
-    if (given.has("no-demo")) return runGateway(given, io, { mode: "dev", greeting });
-    const demo = await DemoApp.start();
+    const isXmppPortFree = await isFree(XMPP_PORT);
+    const demo = given.has("no-demo") ? null : await DemoApp.start();
+    const complete = (config: Config): Config => {
+      const movable = isXmppPortFree ? config : withoutXmppPort(config);
+      return demo === null || config.app !== null
+        ? movable
+        : { ...movable, app: demo.config, resources: DEMO_RESOURCES };
+    };
     try {
-      const complete = (config: Config): Config =>
-        config.app === null ? { ...config, app: demo.config, resources: DEMO_RESOURCES } : config;
       return await runGateway(given, io, { mode: "dev", greeting, complete });
     } finally {
-      await demo.close();
+      await demo?.close();
     }
   },
 };
+
+/** Any free port in place of the one where something else listens, another `dev` or an XMPP server. */
+function withoutXmppPort(config: Config): Config {
+  const { xmpp } = config.transports;
+  if (xmpp === false || xmpp.tcp === false || xmpp.tcp.listen.port !== XMPP_PORT) return config;
+  const tcp = { ...xmpp.tcp, listen: { ...xmpp.tcp.listen, port: 0 } };
+  return { ...config, transports: { ...config.transports, xmpp: { ...xmpp, tcp } } };
+}
+
+function isFree(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const probe = createServer();
+  probe.once("error", () => resolve(false));
+  probe.listen({ port, host: "127.0.0.1" }, () => probe.close(() => resolve(true)));
+  return promise;
+}
 
 function greeting(
   { publicUrl, adminUrl, xmppPorts }: Gateway,

@@ -46,8 +46,7 @@ export const devDefaults: Readonly<Record<string, unknown>> = deepFreeze({
       trusted: ["*"],
       anonymous: true,
     },
-    // Any free port, so that several can be tried out side by side.
-    xmpp: { tcp: { listen: "127.0.0.1:0" } },
+    xmpp: true,
   },
 });
 
