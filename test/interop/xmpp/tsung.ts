@@ -90,7 +90,7 @@ function scenario({ binding, port, node, sessions, perSecond, staySeconds }: Tsu
         <jabber type="auth_sasl_bind" ack="local"/>
       </request>${pause}
       <request subst="true">
-        <match do="abort" when="nomatch">subscription="subscribed"</match>
+        <match do="continue" when="nomatch">subscription="subscribed"</match>
         <jabber type="raw" ack="local" data="${subscribe.replaceAll("<", "&lt;")}"/>
       </request>
       <thinktime value="${staySeconds}"/>
