@@ -30,6 +30,11 @@ describe("by TCP, out of order", () => {
     ["no XMPP at all", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", /<stream:error/],
     ["another root", "<html>", /<invalid-namespace /],
     ["an unknown host", HEAD.replace("localhost", "example.net"), /<host-unknown /],
+    ["a stream of a server", HEAD.replace("jabber:client", "jabber:server"), /<invalid-namespace /],
+    ["no version", HEAD.replace("version='1.0' xmlns", "xmlns"), /<unsupported-version /],
+    ["version 0.9", HEAD.replace("version='1.0' xmlns", "version='0.9' xmlns"), /<unsupported-version /],
+    ["another encoding", HEAD.replace("'1.0'?", "'1.0' encoding='UTF-16'?"), /<unsupported-encoding /],
+    ["text in a stream, and nothing behind it", `${HEAD}hello`, /<bad-format /],
     ["no host", HEAD.replace("to='localhost'", ""), /<host-unknown /],
     [
       "a stanza before login",
@@ -102,6 +107,20 @@ describe("by TCP, out of order", () => {
     stream.destroy();
   });
 
+  test.each([
+    ["a higher version", HEAD.replace("version='1.0' xmlns", "version='2.13' xmlns")],
+    ["UTF-8 by its name", HEAD.replace("'1.0'?", "'1.0' encoding='utf-8'?")],
+    ["the content's namespace left to each stanza", HEAD.replace("xmlns='jabber:client' ", "")],
+    [
+      "the stream's own namespace as the default",
+      "<stream to='localhost' version='1.0' xmlns='http://etherx.jabber.org/streams'>",
+    ],
+  ])("%s: a stream of version 1.0", async (_name, head) => {
+    const stream = await RawStream.open(server.tcpPort);
+    expect(await stream.ask(head, "</stream:features>")).toMatch(/<stream:stream [^>]*version="1.0"/);
+    stream.destroy();
+  });
+
   test("faster than allowed", async () => {
     const stream = await RawStream.bound(server.tcpPort);
     stream.send("<presence to='x@localhost'/>".repeat(600));
@@ -134,6 +153,19 @@ describe("by WebSocket", () => {
     second.ws.send("x".repeat(256 * 1024 + 1));
     await until("the end", () => second.code() !== null);
     expect(second.code()).toBe(1009);
+  });
+
+  test.each([
+    ["version 0.9", "version='0.9'", "", "unsupported-version"],
+    ["another encoding", "version='1.0'", "<?xml version='1.0' encoding='latin1'?>", "unsupported-encoding"],
+  ])("%s", async (_name, version, declaration, condition) => {
+    const ws = new WebSocket(server.websocketUrl, "xmpp");
+    const texts: string[] = [];
+    ws.on("message", (data: Buffer) => texts.push(data.toString()));
+    await new Promise((resolve) => ws.once("open", resolve));
+    ws.send(`${declaration}<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' ${version}/>`);
+    await new Promise((resolve) => ws.once("close", resolve));
+    expect(texts.join("")).toContain(`<${condition} `);
   });
 
   test("<auth/> before <open/>", async () => {

@@ -127,8 +127,9 @@ export class BoshConnection implements Channel {
     this.#watch();
   }
 
-  isOpening(): boolean {
-    return true;
+  faultOf(): null {
+    // The request has been taken as what it is, and old clients say no `xmpp:version` (XEP-0206 §3).
+    return null;
   }
 
   open(): void {

@@ -46,7 +46,8 @@ export class BoshRequest implements XmlHandler {
   }
 
   received(node: XmlNode): void {
-    this.#isWhole = node === this.#body;
+    // The schema of XEP-0124 §19 has elements in a `<body/>`, and no text.
+    this.#isWhole = node === this.#body && node.text.trim() === "";
   }
 
   closed(): void {

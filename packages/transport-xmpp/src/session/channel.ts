@@ -14,8 +14,8 @@ export interface Channel {
   readonly isBacklogged: boolean;
   /** Whether the channel itself knows what has arrived, and tells `Session.arrived`; then nobody needs to be asked. */
   readonly isConfirming: boolean;
-  /** Whether this is the start of a stream in the channel's own framing. */
-  isOpening(root: XmlNode): boolean;
+  /** Why this is no start of a stream in the channel's own framing, a stream error; `null` if it is one. */
+  faultOf(root: XmlNode): string | null;
   /** Answers a stream's start. */
   open(from: string, id: string): void;
   /** Sends whole elements, each framed. Answers whether more may come at once; what was given is sent all the same. */

@@ -85,7 +85,8 @@ export class Session implements HeartbeatMember {
     if (this.#isEnded) return;
     if (this.#isOpen) return this.end("bad-format");
     this.#open();
-    if (!this.#channel.isOpening(root)) return this.end("invalid-namespace");
+    const fault = this.#channel.faultOf(root);
+    if (fault !== null) return this.end(fault);
     if (root.attribute("to")?.toLowerCase() !== this.#shared.domain) return this.end("host-unknown");
     if (this.#shared.sessions.isDraining) return this.end("system-shutdown", true);
     const features = this.isLoggedIn ? this.#features : [this.#negotiation.offer()];

@@ -7,12 +7,16 @@ import { UNFRAMED, type Framing } from "../session/framing.ts";
 import { NS } from "../xml/namespaces.ts";
 import { Session } from "../session/session.ts";
 import type { Shared } from "../session/shared.ts";
+import { versionFault } from "../session/version-fault.ts";
 import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 import { XmlReader, type XmlHandler } from "../xml/xml-reader.ts";
 
 /** A client's side of the end is waited for so long. */
 const CLOSE_TIMEOUT_MS = 2000;
+
+/** What a stream may declare for its content, which may also do so itself, each stanza by its own (RFC 6120 §4.8). */
+const CONTENT: ReadonlySet<string | undefined> = new Set([NS.client, NS.stream, undefined]);
 
 /** How a TCP connection is protected. */
 export interface TcpSecurity {
@@ -68,8 +72,9 @@ export class TcpConnection implements Channel, XmlHandler {
     return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 
-  isOpening(root: XmlNode): boolean {
-    return root.is("stream", NS.stream);
+  faultOf(root: XmlNode): string | null {
+    const isOpening = root.is("stream", NS.stream) && CONTENT.has(root.attribute("xmlns"));
+    return isOpening ? versionFault(root) : "invalid-namespace";
   }
 
   open(from: string, id: string): void {

@@ -6,6 +6,7 @@ import { framed, type Framing } from "../session/framing.ts";
 import { NS } from "../xml/namespaces.ts";
 import { Session } from "../session/session.ts";
 import type { Shared } from "../session/shared.ts";
+import { versionFault } from "../session/version-fault.ts";
 import { textFraming } from "./text-framing.ts";
 import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
@@ -65,8 +66,8 @@ export class WebSocketConnection implements Channel, XmlHandler {
     return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 
-  isOpening(root: XmlNode): boolean {
-    return root.is("open", NS.framing);
+  faultOf(root: XmlNode): string | null {
+    return root.is("open", NS.framing) ? versionFault(root) : "invalid-namespace";
   }
 
   open(from: string, id: string): void {

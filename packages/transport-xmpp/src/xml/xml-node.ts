@@ -3,7 +3,7 @@ export class XmlNode {
   /** Without prefix. */
   readonly name: string;
   readonly ns: string;
-  /** By their names as written (`xml:lang`); those of another namespace as `URI NAME`. */
+  /** By their names as written (`xml:lang`, and `xmlns` where it stands); those of another namespace as `URI NAME`. */
   readonly attributes: ReadonlyMap<string, string>;
   readonly children: XmlNode[] = [];
   #text = "";

@@ -2,7 +2,12 @@ import { SaxesParser, type SaxesTagNS } from "saxes";
 import { XmlNode } from "./xml-node.ts";
 
 /** Why input can't be read on; stream error conditions (RFC 6120 §4.9.3). */
-export type XmlFault = "not-well-formed" | "restricted-xml" | "bad-format" | "policy-violation";
+export type XmlFault =
+  | "not-well-formed"
+  | "restricted-xml"
+  | "bad-format"
+  | "policy-violation"
+  | "unsupported-encoding";
 
 /** What comes out of an {@link XmlReader}. None of the calls may throw. */
 export interface XmlHandler {
@@ -59,6 +64,8 @@ export class XmlReader {
   #startedAt = 0;
   /** Characters that the parser has been given. */
   #written = 0;
+  /** Where the last element ended, or the root's start tag; `null` once the next one has begun. */
+  #betweenFrom: number | null = null;
   #isDead = false;
   #hasBegun = false;
 
@@ -94,6 +101,7 @@ export class XmlReader {
     this.#hasBegun = true;
     try {
       this.#parser.write(rest);
+      this.#refuseText(rest);
       this.#written += rest.length;
       this.#measure(this.#written);
     } catch (error) {
@@ -127,6 +135,10 @@ export class XmlReader {
       throw new XmlError(message.includes("doctype") ? "restricted-xml" : "not-well-formed");
     });
     parser.on("doctype", refuse("restricted-xml"));
+    parser.on("xmldecl", ({ encoding = "UTF-8" }) => {
+      // RFC 6120 §11.6: there is no other.
+      if (!/^utf-8$/i.test(encoding)) throw new XmlError("unsupported-encoding");
+    });
     parser.on("comment", refuse("restricted-xml"));
     parser.on("processinginstruction", refuse("restricted-xml"));
     parser.on("opentag", (tag) => this.#opened(tag));
@@ -140,8 +152,8 @@ export class XmlReader {
     this.#measure();
     const attributes = new Map<string, string>();
     for (const [name, { value, prefix, local, uri }] of Object.entries(tag.attributes)) {
-      if (prefix === "xmlns" || name === "xmlns") continue;
-      attributes.set(uri === "" || prefix === "xml" ? name : `${uri} ${local}`, value);
+      if (prefix === "xmlns") continue;
+      attributes.set(uri === "" || prefix === "xml" || name === "xmlns" ? name : `${uri} ${local}`, value);
     }
     const node = new XmlNode(tag.local, tag.uri, attributes);
     const parent = this.#open.at(-1);
@@ -149,7 +161,7 @@ export class XmlReader {
     if (this.#open.length > (this.#limits().depth ?? MAX_DEPTH)) throw new XmlError("policy-violation");
     if (this.#open.length > this.#unitDepth + 1) parent?.children.push(node);
     if (this.#open.length > 1) return;
-    if (this.#unitDepth === 1) this.#startedAt = this.#parser.position;
+    if (this.#unitDepth === 1) this.#ended();
     this.#handler.opened(node);
   }
 
@@ -159,9 +171,24 @@ export class XmlReader {
     const node = this.#open.pop();
     if (node === undefined) return;
     if (this.#open.length === this.#unitDepth) {
-      this.#startedAt = this.#parser.position;
+      this.#ended();
       this.#handler.received(node);
     } else if (this.#open.length === 0) this.#handler.closed();
+  }
+
+  /** What comes now is the next element. */
+  #ended(): void {
+    this.#startedAt = this.#parser.position;
+    this.#betweenFrom = this.#startedAt;
+  }
+
+  /** The parser tells of text when it is over: a client that sends nothing behind it would not hear what is wrong. */
+  #refuseText(chunk: string): void {
+    if (this.#isDead || this.#betweenFrom === null || this.#open.length !== 1 || this.#unitDepth === 0) return;
+    const [next] = /\S/.exec(chunk.slice(Math.max(this.#betweenFrom - this.#written, 0))) ?? [];
+    if (next === undefined) return;
+    if (next !== "<") throw new XmlError("bad-format");
+    this.#betweenFrom = null;
   }
 
   #text(text: string): void {

@@ -284,7 +284,16 @@ export const BOSH_PROBES: readonly BoshProbe[] = [
   inSession("a stanza that is left in the namespace of the body", "result p", async (session) =>
     say(await session.ask(ping("p").replace(` xmlns="jabber:client"`, ""))),
   ),
-  inSession("text beside a stanza", "result p", async (session) => say(await session.ask(`text ${ping("p")} text`))),
+  inSession(
+    "text beside a stanza",
+    "end bad-request",
+    async (session) => say(await session.ask(`text ${ping("p")} text`)),
+    {
+      outcome: /^result p$/,
+      why: "XEP-0124 §19: a body holds elements; text in it is a fault of the client worth telling",
+    },
+  ),
+  inSession("white space beside a stanza", "result p", async (session) => say(await session.ask(`\n${ping("p")}\n`))),
   inSession("an element that nobody knows", "end remote-stream-error", async (session) =>
     say(await session.ask(`<other xmlns="urn:other"/>`)),
   ),

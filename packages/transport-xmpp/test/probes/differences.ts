@@ -57,9 +57,11 @@ export const XML_DIFFERENCES: readonly Difference[] = [
   },
   {
     inputs: /^text between elements$/,
-    bindings: ["tcp"],
+    bindings: ["tcp", "bosh"],
     theirs: /^taken$/,
-    why: "RFC 6120 §11.7: between stanzas there may be white space; anything else is a fault of the client worth telling",
+    why:
+      "RFC 6120 §11.7, XEP-0124 §19: between stanzas there may be white space; anything else is a fault of the client " +
+      "worth telling",
   },
   {
     inputs: /^text between elements$/,

@@ -157,8 +157,7 @@ export const INPUTS: readonly Input[] = [
     name: "text between elements",
     content: "text",
     outcome: (binding, state) => {
-      // It stands in the <body/>, and means nothing there.
-      if (binding === "bosh") return "taken";
+      if (binding === "bosh") return "bad-request";
       return binding === "websocket" || isStarting(state) ? "not-well-formed" : "bad-format";
     },
   },
