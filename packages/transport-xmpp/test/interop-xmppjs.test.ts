@@ -1,5 +1,5 @@
 import { client, xml, type Stanza, type XmppClient } from "@xmpp/client";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { until } from "./support/until.ts";
 import { XmppServer } from "./support/xmpp-server.ts";
 
@@ -7,6 +7,7 @@ const PUBSUB = "http://jabber.org/protocol/pubsub";
 const stopping: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const stop of stopping.splice(0).toReversed()) await stop();
 });
 
@@ -46,6 +47,21 @@ function subscribe(xmpp: XmppClient, node: string): Promise<Stanza> {
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
+
+test("@xmpp/client, with a token where SCRAM is offered too: PLAIN by its name", async () => {
+  const accounts = [{ name: "kitchen", password: "pencil", read: ["orders/**"], publish: [] }];
+  const server = await start({ hasTls: true, accounts });
+  const token = await server.token("ann", ["orders/**"]);
+  // It takes no certificate of its user's.
+  vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+  const { xmpp } = connect({
+    service: `xmpps://127.0.0.1:${server.directPort}`,
+    credentials: (authenticate: (credentials: object, mechanism: string) => Promise<void>) =>
+      authenticate({ username: "whoever", password: token }, "PLAIN"),
+  });
+  await xmpp.start();
+  expect(xmpp.jid.toString()).toMatch(/^ann@localhost\//);
+});
 
 const BINDINGS = [
   ["TCP", (server: XmppServer) => `xmpp://127.0.0.1:${server.tcpPort}`],
