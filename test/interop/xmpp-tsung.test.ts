@@ -41,9 +41,9 @@ describe.skipIf(skipped !== null)(`Tsung${skipped === null ? "" : ` (skipped: ${
       );
       const [counted] = await Promise.all([running, allGotOne]);
       expect([...counted.keys()].filter((name) => name.startsWith("error"))).toEqual([]);
-      // By BOSH an answer may come on the other of a session's two connections, where Tsung does not look for it. That all
-      // have subscribed has been shown by the event that all got.
-      if (binding === "tcp") expect(counted.get("match")).toBe(SESSIONS);
+      // On an overloaded machine one session by BOSH was once not matched, without an error; whether by Tsung's fault or the
+      // gateway's is not known.
+      expect(counted.get("match")).toBeGreaterThanOrEqual(binding === "tcp" ? SESSIONS : SESSIONS - 1);
       expect(counted.get("finish_users_count")).toBe(SESSIONS);
       await gateway.untilConnections("xmpp", 0);
     },
