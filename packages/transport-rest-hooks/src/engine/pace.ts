@@ -2,16 +2,25 @@
 const PORTION_MS = 0.25;
 /** After one in which not all was done, the loop is everybody else's for so long. */
 const PAUSE_MS = 1;
+/** Pieces of work in a portion at first; there may be as many more each time that the work has gone on for so long. */
+const PIECES = 4;
+const GROWTH_MS = 100;
 
 /**
  * Does work on the event loop in small portions, with pauses between them when there is much of it: what somebody else has
  * to do there takes a few turns of the loop, and each would be longer by all that hooks have to do in it.
+ *
+ * A burst of work begins gently, for what it sets off takes other threads' and other machines' time as well: 500 deliveries
+ * are begun over a tenth of a second. The longer the work goes on, the larger the portions: what is sustained gets all
+ * that there is.
  */
 export class Pace {
   readonly #work: (isOver: () => boolean) => boolean;
   #isComing = false;
+  /** When the work began that has not ended yet. */
+  #sinceMs = 0;
 
-  /** @param work does some of what there is, until it is over; whether there is more */
+  /** @param work does some of what there is, asking after each piece whether it is over; answers whether there is more */
   constructor(work: (isOver: () => boolean) => boolean) {
     this.#work = work;
   }
@@ -20,12 +29,15 @@ export class Pace {
   wake(): void {
     if (this.#isComing) return;
     this.#isComing = true;
+    this.#sinceMs = performance.now();
     setImmediate(() => this.#come());
   }
 
   #come(): void {
-    const endMs = performance.now() + PORTION_MS;
-    this.#isComing = this.#work(() => performance.now() >= endMs);
+    const nowMs = performance.now();
+    const endMs = nowMs + PORTION_MS;
+    let pieces = PIECES * (1 + Math.floor((nowMs - this.#sinceMs) / GROWTH_MS));
+    this.#isComing = this.#work(() => (pieces -= 1) <= 0 || performance.now() >= endMs);
     if (this.#isComing) setTimeout(() => this.#come(), PAUSE_MS);
   }
 }

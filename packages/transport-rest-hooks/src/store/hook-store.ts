@@ -25,6 +25,8 @@ interface Group {
   readonly changes: Change[];
   /** Cursors by hook: only the last one of a group is written. */
   readonly cursors: Map<string, string>;
+  /** Whether somebody waits until it is stored. */
+  isAwaited: boolean;
   readonly done: PromiseWithResolvers<void>;
 }
 
@@ -33,12 +35,14 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
+/** So long a group that nobody waits for is open for more: each costs a wait for the disk, and two switches of threads. */
+const GROUP_MS = 10;
 /** How soon a group that could not be stored is tried again. */
 const AGAIN_MS = 1000;
 
 /**
  * The hooks' own store, in a thread. Whatever was handed over while the last group was being stored is the next group:
- * one transaction, one wait for the disk. A group that can't be stored is tried again until it can.
+ * one transaction, one wait for the disk. What somebody waits for goes at once; the rest waits a moment for more. A group that can't be stored is tried again until it can.
  */
 export class HookStore {
   readonly #worker: Worker;
@@ -51,6 +55,7 @@ export class HookStore {
   #underWay: Group | null = null;
   #ticket = 0;
   #isSendingSoon = false;
+  #isSendingLater = false;
   #isFailing = false;
   #isClosed = false;
   /** Why there is nothing to be had when it is closed. */
@@ -93,6 +98,7 @@ export class HookStore {
   commit(...changes: readonly Change[]): Promise<void> {
     if (this.#isClosed) return Promise.reject(this.#ended);
     this.#next.changes.push(...changes);
+    this.#next.isAwaited = true;
     this.#sendSoon();
     return this.#next.done.promise;
   }
@@ -101,14 +107,14 @@ export class HookStore {
   note(change: Change): void {
     if (this.#isClosed) return;
     this.#next.changes.push(change);
-    this.#sendSoon();
+    this.#sendLater();
   }
 
   /** Moves a hook's cursor. */
   moveCursor(hook: string, cursor: string): void {
     if (this.#isClosed) return;
     this.#next.cursors.set(hook, cursor);
-    this.#sendSoon();
+    this.#sendLater();
   }
 
   /** Lanes that are due; whoever gets them is at them, until they are held, freed or deferred. */
@@ -132,6 +138,7 @@ export class HookStore {
   async close(): Promise<void> {
     if (!this.#isClosed) {
       if (!this.#isFailing && (this.#underWay !== null || !isEmpty(this.#next))) {
+        this.#next.isAwaited = true;
         this.#send();
         await (isEmpty(this.#next) ? this.#underWay : this.#next)?.done.promise.catch(() => undefined);
       }
@@ -157,6 +164,15 @@ export class HookStore {
     this.#isSendingSoon = true;
     queueMicrotask(() => {
       this.#isSendingSoon = false;
+      this.#send();
+    });
+  }
+
+  #sendLater(): void {
+    if (this.#isSendingLater) return;
+    this.#isSendingLater = true;
+    this.#clock.after(GROUP_MS, () => {
+      this.#isSendingLater = false;
       this.#send();
     });
   }
@@ -187,7 +203,8 @@ export class HookStore {
         this.#isFailing = false;
         group?.done.resolve();
         this.onDue(message.nextDueAtMs);
-        this.#send();
+        if (this.#next.isAwaited) this.#send();
+        else if (!isEmpty(this.#next)) this.#sendLater();
         return;
       }
       case "answered":
@@ -238,7 +255,7 @@ function newGroup(): Group {
   const done = Promise.withResolvers<void>();
   // Most of those who hand over do not wait.
   done.promise.catch(() => undefined);
-  return { changes: [], cursors: new Map(), done };
+  return { changes: [], cursors: new Map(), isAwaited: false, done };
 }
 
 function isEmpty(group: Group): boolean {
