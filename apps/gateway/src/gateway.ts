@@ -129,6 +129,7 @@ class RunningGateway implements Gateway {
   #resources: ResourceTable;
   #restartKeys: readonly string[] = [];
   #phase: Phase = "ready";
+  readonly #started: PromiseWithResolvers<void> = Promise.withResolvers<void>();
   #draining: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
   publicUrl = "";
@@ -184,9 +185,11 @@ class RunningGateway implements Gateway {
     }
     this.#servers.public = await this.#createPublicServer();
     this.#servers.admin = await this.#createAdminServer();
-    // The admin listener first: who sees the public one open can trust the health checks too.
+    // The admin listener first: who sees the public one open can trust the health checks too. And `/readyz` answers when
+    // both are open.
     this.adminUrl = await listen(this.#servers.admin, this.#config.admin.listen, "admin.listen");
     this.publicUrl = await listen(this.#servers.public, this.#config.public.listen, "public.listen");
+    this.#started.resolve();
     const [xmpp] = this.xmppPorts;
     const listening = {
       public: this.publicUrl,
@@ -323,6 +326,7 @@ class RunningGateway implements Gateway {
         meter,
         config,
         startedAtMs: clock.now(),
+        started: this.#started.promise,
         phase: () => this.#phase,
         restartKeys: () => this.#restartKeys,
         xmppComponent: () => this.#xmppComponent?.figures ?? null,

@@ -69,6 +69,7 @@ function registerReads(server: FastifyInstance, { registry, state }: AdminServer
   read("/", async (reply) => reply.type("text/plain; charset=utf-8").send(INDEX));
   read(HEALTH_PATH, async (reply) => reply.send({ status: "up" }));
   read(READY_PATH, async (reply) => {
+    await state.started;
     const reason = notReady(state);
     if (reason !== null) throw reason;
     return reply.send({ status: "ready" });

@@ -16,6 +16,8 @@ export interface StateSource {
   readonly bus: Bus;
   readonly meter: GatewayMeter;
   readonly startedAtMs: number;
+  /** Resolves when it listens to all who may come. */
+  readonly started: Promise<void>;
   readonly phase: () => Phase;
   readonly config: () => Config;
   /** Keys that differ from the configuration's since a reload, and wait for a restart. */

@@ -9,7 +9,7 @@ import type { LoadResult } from "../config/load-config.ts";
 import { startGateway, type Gateway } from "../gateway.ts";
 import { ListenError } from "../listening.ts";
 import { createLogger, type GatewayLogger } from "../logging/logger.ts";
-import { boundYoungGeneration } from "../young-generation.ts";
+import { boundYoungGeneration, keepGenericWasmWrappers } from "../v8-flags.ts";
 import { loadGiven } from "./config-options.ts";
 
 /** How a command runs the gateway. */
@@ -34,6 +34,7 @@ export async function runGateway(given: Arguments, io: Io, options: RunOptions):
   const loaded = await load();
   if ("faults" in loaded) throw new CommandError(formatFaults(loaded.faults));
   const { config } = loaded;
+  keepGenericWasmWrappers();
   const isTerminal = io.stdout.isTTY === true;
   const logger = await createLogger(config.logging, isTerminal);
   try {

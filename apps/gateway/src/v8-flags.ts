@@ -12,3 +12,16 @@ import { setFlagsFromString } from "node:v8";
 export function boundYoungGeneration(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
 }
+
+/**
+ * Keeps V8 from compiling a wrapper of its own for each function that WebAssembly calls often: it goes on with the one
+ * for all of them. To be called before threads are started.
+ *
+ * A process with several threads that use WebAssembly (undici's HTTP parser in that which sends to hooks; Node's own
+ * stripping of types, where the sources are run) can be ended by V8 when such wrappers are freed: "Check failed:
+ * jit_page.has_value()", or a SIGSEGV. Seen with Node 24.21 on two overloaded cores; reported as
+ * https://github.com/nodejs/node/issues/64500.
+ */
+export function keepGenericWasmWrappers(): void {
+  setFlagsFromString("--wasm-wrapper-tiering-budget=1000000000");
+}
