@@ -88,6 +88,7 @@ export class Page {
     }
     find(document, "#restart").addEventListener("click", () => void stage.toGateway("restart"));
     find(document, "#kill").addEventListener("click", () => void stage.toGateway("kill"));
+    find(document, "#reset").addEventListener("click", () => this.#resetCounters());
     watchTheme(() => this.#diagram.recolour());
     document.body.dataset["ready"] = "";
   }
@@ -140,6 +141,12 @@ export class Page {
   #trouble(lane: LaneName | "all", order: LaneOrder): void {
     void this.#stage.toLane(lane, order);
     this.#parlour.troubled(lane, order);
+  }
+
+  #resetCounters(): void {
+    this.#parlour.resetCounters();
+    this.#diagram.update(this.#clock.now());
+    say(find(document, "#announcer"), "All counters are at 0");
   }
 
   #show({ gateway, receiver, speed }: StageState): void {

@@ -1,4 +1,4 @@
-import type { LaneName, LaneOrder, StageMessage, StageState } from "../src/stage/stage-protocol.ts";
+import type { Delivered, LaneName, LaneOrder, StageMessage, StageState } from "../src/stage/stage-protocol.ts";
 import type { Beginning } from "./clients/beginning.ts";
 import type { OrderData, ReaderListener } from "./clients/reader.ts";
 import { LANES } from "./lanes.ts";
@@ -65,7 +65,7 @@ export class Parlour {
       }
       case "delivered":
         // What was refused comes again.
-        if (message.status < 300) this.#deliver(message.id, message.at);
+        if (message.status < 300) this.#deliver(message);
         break;
       case "state":
         this.#takeState(message);
@@ -87,6 +87,10 @@ export class Parlour {
         this.#hear(name, data, now);
         // The receiver of hooks tells ids alone, and may have been the first.
         if (this.#hook.ledger.arrivalOf(id) !== undefined) this.#hear("rest-hooks", data, now);
+      },
+      repeated: ({ id }) => {
+        lane.recognise(id);
+        this.#listener.changed();
       },
       state: (state) => {
         lane.become(state, this.#clock.now());
@@ -128,6 +132,13 @@ export class Parlour {
     }
   }
 
+  /** All counters begin anew. What was seen stays in the picture, and what is on its way is still owed. */
+  resetCounters(): void {
+    const now = this.#clock.now();
+    for (const lane of this.lanes) lane.reset(now);
+    this.#listener.changed();
+  }
+
   /** The page has been out of sight, where browsers slow it down. */
   wake(): void {
     for (const lane of this.lanes) lane.wake(this.#clock.now());
@@ -137,10 +148,11 @@ export class Parlour {
     return this.lane("rest-hooks");
   }
 
-  #deliver(id: string, at: number): void {
-    // At least once is what a webhook promises: its receiver knows by the id what it has had.
-    if (this.#hook.ledger.arrivalOf(id) === undefined) this.#hook.hear(id, at);
-    const order = this.changes.orderOf(id);
+  #deliver({ eventId, isRepeated, at }: Delivered): void {
+    if (eventId === null) return;
+    if (isRepeated) this.#hook.recognise(eventId);
+    else this.#hook.hear(eventId, at);
+    const order = this.changes.orderOf(eventId);
     if (order !== undefined) this.#hear("rest-hooks", order, at);
   }
 

@@ -67,7 +67,7 @@ export class Webhook {
     if (hook !== this.#hook) return;
     if (status === "gone") this.#lose();
     else if (status === "failing") {
-      this.#lane.remark = "Given a rest";
+      this.#lane.remark = "gateway pauses calls";
       // If the gateway can't be reached just now, the next check tries again.
       if (isReceiverWell && this.#lane.trouble.kind === "none") await hook.resume().catch(() => undefined);
     }

@@ -7,17 +7,17 @@ import type { LaneName } from "../src/stage/stage-protocol.ts";
 export type LaneFigures = Readonly<Record<LaneName, Readonly<Record<string, string>>>>;
 
 const PATIENCE = { timeout: 45_000, interval: 50 } as const;
-/** What a browser says by itself when a connection breaks: no page can keep it from that. */
+/** What Chromium says by itself when a connection breaks: no page can keep it from that. Nothing else is let pass. */
 const OF_THE_NETWORK =
-  /^Failed to load resource: (?:net::ERR_|the server responded with a status of 50[23])|^WebSocket connection to '[^']*' failed|blocked by CORS policy/;
+  /^(?:Failed to load resource|WebSocket connection to '[^']*' failed: Error (?:in connection establishment|during WebSocket handshake)): net::ERR_[A-Z_]+$/;
 
 /** The page in a browser, and what a test does with it. */
 export class OpenPage {
   readonly page: Page;
-  /** Whatever the console had that is not about broken connections. */
+  /** What the console had and should not have had. */
   readonly complaints: string[] = [];
-  /** What the browser said about broken connections. */
-  readonly networkComplaints: string[] = [];
+  /** Somebody has broken connections on purpose: from now on the browser may say so. */
+  isInTrouble = false;
 
   private constructor(page: Page) {
     this.page = page;
@@ -48,6 +48,7 @@ export class OpenPage {
 
   /** Presses one of a lane's buttons. */
   async trouble(name: LaneName, button: string): Promise<void> {
+    this.isInTrouble = true;
     await this.lane(name).getByRole("button", { name: button, exact: true }).click();
   }
 
@@ -58,7 +59,15 @@ export class OpenPage {
 
   /** Presses one of the buttons for all lanes. */
   async troubleAll(button: string): Promise<void> {
+    this.isInTrouble = true;
     await this.page.getByRole("group", { name: "Trouble for all lanes" }).getByRole("button", { name: button }).click();
+  }
+
+  /** Ends the gateway, which is started again. */
+  async toGateway(button: "Restart" | "Kill"): Promise<void> {
+    this.isInTrouble = true;
+    const buttons = this.page.getByRole("group", { name: "Trouble for the gateway" });
+    await buttons.getByRole("button", { name: button }).click();
   }
 
   /** All figures of all lanes, and their states, as they are at one moment. */
@@ -106,7 +115,7 @@ export class OpenPage {
 
   #hear(message: ConsoleMessage): void {
     if (message.type() !== "error" && message.type() !== "warning") return;
-    const list = OF_THE_NETWORK.test(message.text()) ? this.networkComplaints : this.complaints;
-    list.push(message.text());
+    if (this.isInTrouble && OF_THE_NETWORK.test(message.text())) return;
+    this.complaints.push(message.text());
   }
 }

@@ -44,6 +44,13 @@ describe("the recording of a lane", () => {
     expect(recording.traffic).toEqual({ requests: 1, wasted: 1, upBytes: 100, downBytes: 100 });
   });
 
+  test("takes a connection for open that was so before it began", () => {
+    const recording = record(arrow("request", "gateway", 10), arrow("response", "client", 12));
+    expect([...recording.connections]).toEqual([{ openedAt: 10, closedAt: null }]);
+    recording.take(arrow("close", "client", 20));
+    expect([...recording.connections]).toEqual([{ openedAt: 10, closedAt: 20 }]);
+  });
+
   test("waits on while a stream goes on, until its connection ends", () => {
     const request = arrow("request", "client", 10);
     const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";

@@ -68,11 +68,35 @@ describe("the ledger of a lane", () => {
     expect(figures(ledger, 83 * SECOND)).toMatchObject({ lost: 0, awaited: 1 });
   });
 
-  test("counts what comes again", () => {
+  test("counts what comes again: as doubled if it was handed on, else as repeated", () => {
     const ledger = new Ledger({ order: "log", patienceMs: 20 * SECOND });
     ledger.owe(change(1));
     for (const at of [1_100, 1_200, 1_300]) ledger.arrive("e1", at, change(1));
-    expect(figures(ledger)).toMatchObject({ events: 1, doubled: 2 });
+    ledger.recognise();
+    expect(ledger.account(5 * SECOND)).toMatchObject({ events: 1, doubled: 2, repeated: 1 });
+  });
+
+  test("counts anew when it is reset, and still knows what is owed and what has come", () => {
+    const ledger = new Ledger({ order: "log", patienceMs: 20 * SECOND });
+    for (const place of [1, 2, 3]) ledger.owe(change(place));
+    ledger.arrive("e2", 2_100, change(2));
+    ledger.arrive("e2", 2_200, change(2));
+    ledger.recognise();
+    expect(ledger.account(5 * SECOND)).toMatchObject({ events: 1, lost: 1, doubled: 1, repeated: 1, awaited: 1 });
+    ledger.reset(5 * SECOND);
+    expect(ledger.account(5 * SECOND)).toEqual({
+      events: 0,
+      lost: 0,
+      doubled: 0,
+      repeated: 0,
+      awaited: 1,
+      awaitedSince: 3 * SECOND,
+      medianMs: null,
+      worstMs: null,
+    });
+    ledger.arrive("e3", 5_500, change(3));
+    ledger.arrive("e2", 5_600, change(2));
+    expect(ledger.account(6 * SECOND)).toMatchObject({ events: 1, doubled: 1, awaited: 0, worstMs: 2_500 });
   });
 
   test("forgives what nobody was there for, whether the log told of it before or does so later", () => {

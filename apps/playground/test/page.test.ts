@@ -3,10 +3,12 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
+import { Webhook } from "standardwebhooks";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { Chromium, reasonToSkip } from "../../../test/client/support/chromium.ts";
 import { LANES } from "../page/lanes.ts";
-import type { LaneName } from "../src/stage/stage-protocol.ts";
+import type { Arrow, LaneName, Setup } from "../src/stage/stage-protocol.ts";
+import { LivePage } from "./stage/live-page.ts";
 import { OpenPage } from "./open-page.ts";
 import { Started } from "./started.ts";
 
@@ -69,7 +71,6 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
         down: expect.stringMatching(/^[1-9]/) as string,
       });
     }
-    expect(open.networkComplaints).toEqual([]);
   });
 
   test("every lane is cut while ten pizzas bake: none loses or doubles anything", async () => {
@@ -103,13 +104,13 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await open.troubleAll("Heal");
   }, 90_000);
 
-  test.each(["Restart", "Kill"])(
+  test.each(["Restart", "Kill"] as const)(
     "the gateway is gone and comes back while pizzas bake: %s",
     async (button) => {
       const { page } = await begin();
       await open.orderTen();
       await page.locator(".chip").first().waitFor();
-      await page.getByRole("group", { name: "Trouble for the gateway" }).getByRole("button", { name: button }).click();
+      await open.toGateway(button);
       await page.locator('#gateway-state[data-state="down"]').waitFor();
       await page.locator('#gateway-state[data-state="up"]').waitFor({ timeout: 30_000 });
       await open.order("funghi");
@@ -163,6 +164,81 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
       expect(figures["rest-hooks"]).toMatchObject({ lost: "0", doubled: "0" });
       return Number(figures["rest-hooks"]["events"]) >= EVENTS;
     });
+  }, 60_000);
+
+  test("a delivery that is sent again is repeated and recognised; an event that is handed on twice is doubled", async () => {
+    const setup = (await (await fetch(`${started.page}/stage/setup`)).json()) as Setup;
+    const wire = await LivePage.open(started.page);
+    await begin();
+    await open.order("diavola");
+    await open.untilAllHave(EVENTS);
+    const newest = (isIt: (arrow: Arrow) => boolean): string =>
+      wire.all("arrow").findLast((arrow) => arrow.lane === "rest-hooks" && isIt(arrow))?.text ?? "";
+    const secret = /^x-hook-secret: (\S+)/im.exec(newest(({ label }) => label === "POST, handshake"))?.[1] ?? "";
+    const text = newest(({ label }) => label.endsWith("created"));
+    wire.close();
+    const body = text.slice(text.indexOf("\r\n\r\n") + 4);
+    const { id } = JSON.parse(body) as { readonly id: string };
+    const deliver = async (webhookId: string): Promise<void> => {
+      const at = new Date();
+      const headers = {
+        "webhook-id": webhookId,
+        "webhook-timestamp": String(Math.floor(at.getTime() / 1000)),
+        "webhook-signature": new Webhook(secret).sign(webhookId, at, body),
+      };
+      expect((await fetch(setup.lanes["rest-hooks"], { method: "POST", headers, body })).status).toBe(204);
+    };
+    const counted = (doubled: string, repeated: string): Promise<void> =>
+      open.untilFigures(`${doubled} doubled, ${repeated} repeated`, (figures) => {
+        const hook = figures["rest-hooks"];
+        return hook["events"] === String(EVENTS) && hook["doubled"] === doubled && hook["repeated"] === repeated;
+      });
+    const lane = open.lane("rest-hooks");
+    await deliver(id);
+    await counted("0", "1");
+    expect(await lane.locator(".figures").innerText()).toMatch(/Repeated\s+1, recognised/);
+    expect(await lane.locator('[data-figure="doubled"]').getAttribute("data-tone")).toBe("good");
+    await deliver(`${id}-again`);
+    await counted("1", "1");
+    expect(await lane.locator('[data-figure="doubled"]').getAttribute("data-tone")).toBe("bad");
+  }, 60_000);
+
+  test("an item that comes again over BOSH is repeated and recognised", async () => {
+    await begin(async (fresh) => {
+      // The first message of an answer comes twice in it.
+      await fresh.route("**/http-bind", async (route) => {
+        const response = await route.fetch();
+        const body = await response.text();
+        await route.fulfill({ response, body: body.replace(/<message .*?<\/message>/s, "$&$&") });
+      });
+    });
+    await open.order("diavola");
+    await open.untilAllHave(EVENTS);
+    await open.untilFigures("what came again was recognised", ({ bosh }) => Number(bosh["repeated"]) >= 1);
+    expect((await open.figures()).bosh).toMatchObject({ events: String(EVENTS), doubled: "0" });
+    await open.page.unrouteAll({ behavior: "ignoreErrors" });
+  }, 60_000);
+
+  test("all counters begin anew, by the keyboard too, and time goes on", async () => {
+    const { page } = await begin();
+    await open.order("funghi");
+    await open.untilAllHave(EVENTS);
+    const reset = page.getByRole("button", { name: "Reset the counters of all lanes" });
+    await reset.focus();
+    await page.keyboard.press("Enter");
+    const figures = await open.figures();
+    for (const { events, median, lost, doubled, repeated } of Object.values(figures)) {
+      expect([events, median, lost, doubled, repeated]).toEqual(["0", "–", "0", "0", "0"]);
+    }
+    expect(figures.sse).toMatchObject({ requests: "0", up: "0 B", down: "0 B" });
+    await page.locator("#announcer", { hasText: "All counters are at 0" }).waitFor();
+    expect(await page.locator("#pause .name").textContent()).toBe("Pause");
+    // What has been seen is still in the picture.
+    await open.lane("sse").locator("canvas").focus();
+    await page.keyboard.press("ArrowLeft");
+    expect(await page.locator("#bytes-text").textContent()).toContain('"pizza":"funghi"');
+    await open.order("funghi");
+    await open.untilAllHave(EVENTS);
   }, 60_000);
 
   test("polls come as often, and wait as long, as one likes", async () => {

@@ -170,9 +170,13 @@ export class BoshReader implements Reader {
     for (const item of items) {
       const cursor = item.getAttribute("id") ?? "";
       this.#cursors.set(node, cursor);
-      if (this.#seen.has(cursor)) continue;
+      const event = JSON.parse(item.textContent) as OrderEvent;
+      if (this.#seen.has(cursor)) {
+        this.#listener.repeated(event);
+        continue;
+      }
       this.#remember(cursor);
-      this.#listener.event(JSON.parse(item.textContent) as OrderEvent);
+      this.#listener.event(event);
     }
     return items.length;
   }

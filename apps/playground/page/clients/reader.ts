@@ -22,6 +22,8 @@ export type ReaderState = "connecting" | "open" | "waiting" | "closed";
 export interface ReaderListener {
   /** Once for each event, whatever happened on the way. */
   event(event: OrderEvent): void;
+  /** An event came again, and was recognised: it is not handed on a second time. */
+  repeated(event: OrderEvent): void;
   state(state: ReaderState): void;
   /** The log no longer holds what the reader has missed. */
   gap(): void;

@@ -70,6 +70,18 @@ export class Lane {
     if (!this.#changes.isOld(id)) this.#ledger.arrive(id, at, this.#changes.find(id));
   }
 
+  /** An event has come again, and was recognised. */
+  recognise(id: string): void {
+    if (!this.#changes.isOld(id)) this.#ledger.recognise();
+  }
+
+  /** Counts anew from here. */
+  reset(now: number): void {
+    this.#ledger.reset(now);
+    this.recording.resetTraffic();
+    this.#gaps = 0;
+  }
+
   missGap(): void {
     this.#gaps += 1;
   }

@@ -7,8 +7,10 @@ export interface Account {
   readonly events: number;
   /** Events that did not come though later ones did, or though there was time enough. */
   readonly lost: number;
-  /** Events that came more than once. */
+  /** How often an event was handed on that had been handed on before. */
   readonly doubled: number;
+  /** How often an event came again and was recognised, and so not handed on. */
+  readonly repeated: number;
   /** Events that are on their way. */
   readonly awaited: number;
   /** When the oldest of them happened; `null` if there are none. */
@@ -33,7 +35,7 @@ const REMEMBERED = 4_000;
 export class Ledger {
   readonly #manners: Manners;
   readonly #arrivals = new Map<string, number>();
-  readonly #delays = new Delays();
+  #delays = new Delays();
   /** What has not arrived yet, in the log's order. */
   #owed: Change[] = [];
   #excused: ReadonlySet<string> = new Set();
@@ -41,6 +43,7 @@ export class Ledger {
   readonly #newest = new Map<string, number>();
   #events = 0;
   #doubled = 0;
+  #repeated = 0;
   /** Since when the lane has been whole. */
   #wholeSince: number | null = null;
 
@@ -55,7 +58,7 @@ export class Ledger {
     else if (!this.#excused.has(change.id)) this.#owed.push(change);
   }
 
-  /** An event has arrived. `change`: what the log says of it, unless that is still to come. */
+  /** An event has been handed on. `change`: what the log says of it, unless that is still to come. */
   arrive(id: string, at: number, change: Change | undefined): void {
     if (this.#arrivals.has(id)) {
       this.#doubled += 1;
@@ -67,6 +70,20 @@ export class Ledger {
     if (change === undefined) return;
     this.#owed = this.#owed.filter((owed) => owed.id !== id);
     this.#settle(change, at);
+  }
+
+  /** An event has come again, and whoever got it has recognised it. */
+  recognise(): void {
+    this.#repeated += 1;
+  }
+
+  /** Counts anew from here. What is on its way is still owed; what is lost has been counted. */
+  reset(now: number): void {
+    this.#owed = this.#owed.filter((change) => !this.#isLost(change, now));
+    this.#delays = new Delays();
+    this.#events = 0;
+    this.#doubled = 0;
+    this.#repeated = 0;
   }
 
   /** When it arrived; `undefined` if it has not. */
@@ -97,6 +114,7 @@ export class Ledger {
       events: this.#events,
       lost: this.#owed.length - awaited.length,
       doubled: this.#doubled,
+      repeated: this.#repeated,
       awaited: awaited.length,
       awaitedSince: awaited[0]?.time ?? null,
       medianMs: this.#delays.median(),

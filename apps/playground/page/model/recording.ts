@@ -25,6 +25,7 @@ export interface Traffic {
   readonly downBytes: number;
 }
 
+const NO_TRAFFIC = { requests: 0, wasted: 0, upBytes: 0, downBytes: 0 };
 /** Arrows that are remembered per lane: some minutes of hard polling. */
 const REMEMBERED = 5_000;
 const CONNECTIONS_REMEMBERED = 500;
@@ -40,7 +41,7 @@ export class Recording {
   readonly #exchanges = new Map<number, Exchange>();
   readonly #connections = new Map<number, Connection>();
   readonly #eventIds = new Map<number, readonly string[]>();
-  #traffic = { requests: 0, wasted: 0, upBytes: 0, downBytes: 0 };
+  #traffic = { ...NO_TRAFFIC };
 
   get arrows(): readonly Arrow[] {
     return this.#arrows;
@@ -52,6 +53,11 @@ export class Recording {
 
   get traffic(): Traffic {
     return this.#traffic;
+  }
+
+  /** Counts anew from here; the arrows stay. */
+  resetTraffic(): void {
+    this.#traffic = { ...NO_TRAFFIC };
   }
 
   /** The exchange that an arrow is the request or the response of. */
@@ -75,9 +81,12 @@ export class Recording {
     const ids = [...arrow.text.matchAll(EVENT)].map(([, id]) => id as string);
     if (ids.length > 0) this.#eventIds.set(arrow.number, ids);
     const { what, number, connection, beganAt, answerTo } = arrow;
-    if (what === "open") this.#connections.set(connection, { openedAt: beganAt, closedAt: null });
-    else if (what === "close") this.#close(connection, beganAt);
-    else if (what === "request") {
+    if (what === "close") this.#close(connection, beganAt);
+    // What begins with something else was open before anybody looked.
+    else if (!this.#connections.has(connection)) {
+      this.#connections.set(connection, { openedAt: beganAt, closedAt: null });
+    }
+    if (what === "request") {
       this.#exchanges.set(number, { request: arrow, response: null, isStream: false, endedAt: null, isWasted: false });
     } else if (answerTo !== null) this.#answer(answerTo, arrow);
     this.#trim();

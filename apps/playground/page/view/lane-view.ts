@@ -38,11 +38,11 @@ const STEP_OF: Readonly<Partial<Record<LaneName, string>>> = { sse: "cut", "rest
 const LATE_MS = 3_000;
 
 const STATES: Readonly<Record<LaneState, string>> = {
-  connecting: "Connecting",
-  open: "Connected",
-  waiting: "Coming back",
-  closed: "Closed",
-  gone: "Taken off the list",
+  connecting: "connecting",
+  open: "connected",
+  waiting: "coming back",
+  closed: "closed",
+  gone: "taken off the list",
 };
 
 /** A lane in the page: its name, controls, strip and figures. */
@@ -54,6 +54,7 @@ export class LaneView {
   /** What the lane does; where it is not doing that, what is the matter. */
   readonly #line: HTMLElement;
   readonly #figures = new Map<string, HTMLElement>();
+  readonly #recognised: HTMLElement;
 
   constructor(lane: Lane, surroundings: LaneSurroundings, listener: LaneListener) {
     const { name, title, line, parties } = lane.about;
@@ -72,6 +73,7 @@ export class LaneView {
     this.canvas = find<HTMLCanvasElement>(element, "canvas");
     this.canvas.setAttribute("aria-label", `${title}: diagram of what goes between ${parties[0]} and ${parties[1]}`);
     this.canvas.setAttribute("aria-describedby", "diagram-keys");
+    this.#recognised = find(element, ".recognised");
     for (const figure of element.querySelectorAll<HTMLElement>("[data-figure]")) {
       this.#figures.set(figure.dataset["figure"] ?? "", figure);
     }
@@ -102,12 +104,14 @@ export class LaneView {
   update(now: number): void {
     const { lane } = this;
     const account = lane.account(now);
-    const { lost, doubled, events, medianMs, worstMs } = account;
+    const { lost, doubled, repeated, events, medianMs, worstMs } = account;
     const { requests, wasted, upBytes, downBytes } = lane.recording.traffic;
     this.#show("median", duration(medianMs));
     this.#show("worst", duration(worstMs));
     this.#show("lost", count(lost), lost === 0 ? "good" : "bad");
     this.#show("doubled", count(doubled), doubled === 0 ? "good" : "bad");
+    this.#show("repeated", count(repeated));
+    this.#recognised.hidden = repeated === 0;
     this.#show("requests", count(requests));
     this.#show("wasted", count(wasted), wasted === 0 ? "" : "wasted");
     this.#show("up", bytes(upBytes));
@@ -136,14 +140,14 @@ export class LaneView {
     const { about, state, trouble, gaps, remark } = this.lane;
     const isLate = awaitedSince !== null && now - awaitedSince > LATE_MS;
     const parts = [
-      trouble.kind === "offline" ? "Offline" : trouble.kind === "slow" && state === "open" ? "Slow line" : "",
+      trouble.kind === "offline" ? "offline" : trouble.kind === "slow" && state === "open" ? "slow line" : "",
       trouble.kind === "offline" || state === "open" ? "" : STATES[state],
-      gaps > 0 ? "The log no longer had all" : "",
+      gaps > 0 ? "the log no longer had all" : "",
       remark,
     ].filter((part) => part !== "");
     if (parts.length === 0 && !isLate) return about.line;
-    if (awaited > 0) parts.push(`${awaited} on their way`);
-    return parts.join(", ");
+    if (awaited > 0) parts.push(`${count(awaited)} on ${awaited === 1 ? "its" : "their"} way`);
+    return capitalised(parts.join(", "));
   }
 
   #show(name: string, text: string, tone = ""): void {
@@ -152,6 +156,10 @@ export class LaneView {
     say(figure, text);
     if (figure.dataset["tone"] !== tone) figure.dataset["tone"] = tone;
   }
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** On a phone the controls are folded. */

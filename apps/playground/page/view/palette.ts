@@ -5,7 +5,10 @@ export interface Palette {
   readonly text: string;
   readonly soft: string;
   readonly line: string;
+  /** Behind the strips. */
   readonly ground: string;
+  /** Behind everything. */
+  readonly page: string;
   readonly wasted: string;
   readonly wait: string;
   readonly bad: string;
@@ -27,6 +30,7 @@ export function readPalette(): Palette {
     soft: of("soft"),
     line: of("line"),
     ground: of("card"),
+    page: of("ground"),
     wasted: of("wasted"),
     wait: of("wait"),
     bad: of("bad"),

@@ -7,7 +7,7 @@ import type { Palette } from "./palette.ts";
 
 const HEIGHT = 40;
 /** Pixels between two times that are written. */
-const TICK_GAP = 90;
+const TICK_GAP = 76;
 const STEPS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000] as const;
 
 /** The time axis above all lanes, with what happened to the orders. */
@@ -28,10 +28,9 @@ export class Ruler {
     const { width } = this.#canvas;
     const { from, to, spanMs } = this.#window;
     const x = (time: number): number => ((time - from) / spanMs) * width;
-    context.font = `10.5px ${palette.font}`;
     context.textBaseline = "middle";
-    this.#drawTicks(context, { from, to, width, x }, palette);
     this.#drawChanges(context, x, width, palette);
+    this.#drawTicks(context, { from, to, width, x }, palette);
     const present = x(now);
     if (present < 0 || present > width) return;
     context.fillStyle = palette.text;
@@ -50,13 +49,21 @@ export class Ruler {
     const leastMs = ((to - from) / Math.max(1, width)) * TICK_GAP;
     const stepMs = STEPS_MS.find((step) => step >= leastMs) ?? 60_000;
     const digits = stepMs >= 1_000 ? 0 : stepMs >= 100 ? 1 : stepMs >= 10 ? 2 : 3;
+    context.font = `10.5px ${palette.font}`;
     context.textAlign = "left";
+    context.strokeStyle = palette.page;
+    context.lineWidth = 3;
+    context.lineJoin = "round";
     for (let time = Math.ceil(from / stepMs) * stepMs - stepMs; time <= to; time += stepMs) {
       const at = Math.round(x(time)) + 0.5;
       context.fillStyle = palette.line;
       context.fillRect(at - 0.5, HEIGHT - 18, 1, 18);
+      const text = clockTime(time, digits);
+      // Half a time is none.
+      if (at + 5 < 0 || at + 5 + context.measureText(text).width > width) continue;
+      context.strokeText(text, at + 5, HEIGHT - 8);
       context.fillStyle = palette.soft;
-      context.fillText(clockTime(time, digits), at + 5, HEIGHT - 8);
+      context.fillText(text, at + 5, HEIGHT - 8);
     }
   }
 

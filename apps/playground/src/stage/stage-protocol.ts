@@ -85,12 +85,16 @@ export interface Truth {
 export interface Delivered {
   readonly kind: "delivered";
   readonly at: number;
-  /** `webhook-id` of the request; the id of the event. */
+  /** `webhook-id` of the request: the same whenever the gateway sends the same thing again. */
   readonly id: string;
+  /** The event in the body; `null` where that can't be believed. */
+  readonly eventId: string | null;
   readonly cursor: string | null;
   /** What the receiver answered. */
   readonly status: number;
   readonly isSignatureRight: boolean;
+  /** It has had this `webhook-id` before, so it takes it again and hands nothing on. */
+  readonly isRepeated: boolean;
 }
 
 /** What is being done to a lane. */

@@ -21,13 +21,13 @@ function agree(path: string, secret = SECRET): Promise<Response> {
 }
 
 /** Delivers as a gateway would, signed with the secret; the status of the answer. */
-async function deliver(path: string, secret = SECRET, body = BODY): Promise<number> {
+async function deliver(path: string, secret = SECRET, body = BODY, id = "1"): Promise<number> {
   const at = new Date();
   const headers = {
     "content-type": "application/json",
-    "webhook-id": "1",
+    "webhook-id": id,
     "webhook-timestamp": String(Math.floor(at.getTime() / 1000)),
-    "webhook-signature": new Webhook(secret).sign("1", at, BODY),
+    "webhook-signature": new Webhook(secret).sign(id, at, BODY),
     "sluice-cursor": "a-1",
   };
   return (await fetch(receiver.url + path, { method: "POST", headers, body })).status;
@@ -42,7 +42,16 @@ describe("the receiver", () => {
     }
     expect(await deliver("/in")).toBe(204);
     expect(delivered).toEqual([
-      { kind: "delivered", at: 5, id: "1", cursor: "a-1", status: 204, isSignatureRight: true },
+      {
+        kind: "delivered",
+        at: 5,
+        id: "1",
+        eventId: "1",
+        cursor: "a-1",
+        status: 204,
+        isSignatureRight: true,
+        isRepeated: false,
+      },
     ]);
   });
 
@@ -57,12 +66,31 @@ describe("the receiver", () => {
     expect(delivered).toMatchObject([{ status, isSignatureRight: true }]);
   });
 
+  test("recognises by its webhook-id what it has taken before, and only that", async () => {
+    for (const path of ["/in", "/other"]) await agree(path);
+    receiver.mood = "fail";
+    await deliver("/in");
+    receiver.mood = "ok";
+    for (const path of ["/in", "/in", "/other"]) await deliver(path);
+    await deliver("/in", SECRET, BODY, "2");
+    await deliver("/in");
+    expect(delivered.map(({ id, eventId, status, isRepeated }) => [id, eventId, status, isRepeated])).toEqual([
+      ["1", "1", 500, false],
+      ["1", "1", 204, false],
+      ["1", "1", 204, true],
+      ["1", "1", 204, false],
+      ["2", "1", 204, false],
+      ["1", "1", 204, true],
+    ]);
+  });
+
   test("refuses another path's secret, another secret, and another body", async () => {
     await agree("/in");
     expect(await deliver("/out")).toBe(401);
     expect(await deliver("/in", `whsec_${Buffer.alloc(24, 8).toString("base64")}`)).toBe(401);
     expect(await deliver("/in", SECRET, '{"id":"2"}')).toBe(401);
     expect(delivered.map(({ isSignatureRight }) => isSignatureRight)).toEqual([false, false, false]);
+    expect(delivered.map(({ eventId }) => eventId)).toEqual([null, null, null]);
   });
 
   test("forgets a hook that the gateway has ended, and the oldest of too many", async () => {

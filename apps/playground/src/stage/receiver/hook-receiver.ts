@@ -11,12 +11,17 @@ export interface HookReceiverOptions {
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_SECRETS = 100;
+/** Deliveries that are remembered to recognise those that come again. */
+const MAX_TAKEN = 10_000;
 const STATUSES = { ok: 204, fail: 500, gone: 410 } as const;
 const UNSIGNED = 401;
 
 /**
  * Somebody's server that wants to be told: takes deliveries of hooks at any of its paths, checks their signatures
  * (Standard Webhooks), and answers as it feels like.
+ *
+ * Webhooks come at least once: whatever the gateway had no answer to, it sends again. So the receiver remembers the
+ * `webhook-id` of what it has taken, and what it recognises it takes again without handing it on.
  *
  * It learns a hook's secret in the handshake, to which it agrees in every mood.
  */
@@ -25,6 +30,8 @@ export class HookReceiver {
   readonly #server: FastifyInstance;
   /** By path: what the hook of that target signs with. */
   readonly #secrets = new Map<string, Webhook>();
+  /** What has been taken, each by path and `webhook-id`. */
+  readonly #taken = new Set<string>();
   #url = "";
   mood: ReceiverMood = "ok";
 
@@ -64,13 +71,16 @@ export class HookReceiver {
     if (this.mood === "hang") return undefined;
     const status = isSignatureRight ? STATUSES[this.mood] : UNSIGNED;
     const { "webhook-id": id, "sluice-cursor": cursor = null } = request.headers;
+    const isTaken = status === STATUSES.ok;
     this.#options.onDelivered({
       kind: "delivered",
       at: this.#options.now(),
       id: String(id),
+      eventId: isSignatureRight ? eventIdIn(String(request.body)) : null,
       cursor: cursor === null ? null : String(cursor),
       status,
       isSignatureRight,
+      isRepeated: isTaken && !this.#isNew(`${request.url} ${String(id)}`),
     });
     return reply.code(status).send();
   }
@@ -85,6 +95,15 @@ export class HookReceiver {
     return reply.code(204).header("x-hook-secret", secret).send();
   }
 
+  /** Whether it has not been taken before; from now on it has. */
+  #isNew(delivery: string): boolean {
+    if (this.#taken.has(delivery)) return false;
+    this.#taken.add(delivery);
+    const [oldest] = this.#taken;
+    if (this.#taken.size > MAX_TAKEN && oldest !== undefined) this.#taken.delete(oldest);
+    return true;
+  }
+
   #isSigned({ url, body, headers }: FastifyRequest): boolean {
     try {
       this.#secrets.get(url)?.verify(String(body), headers as Record<string, string>);
@@ -92,6 +111,16 @@ export class HookReceiver {
     } catch {
       return false;
     }
+  }
+}
+
+/** The id of the event that a body holds. */
+function eventIdIn(body: string): string | null {
+  try {
+    const { id } = JSON.parse(body) as { readonly id?: unknown };
+    return typeof id === "string" ? id : null;
+  } catch {
+    return null;
   }
 }
 
