@@ -100,6 +100,8 @@ export class Engine implements FlowHost {
       this.#timer.next(dueAtMs);
       this.#turns.goOn();
     };
+    // What the store said when it was opened nobody heard: what has become due is fetched now.
+    this.#timer.next(this.nowMs());
   }
 
   /** Gives a hook a flow from a place on. One that it had is forgotten, with what is under way. */

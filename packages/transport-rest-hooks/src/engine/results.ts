@@ -183,6 +183,7 @@ export class Results {
     store.note({
       kind: "dead",
       hook: flow.hook.id,
+      number: flow.hook.attempts,
       letter: { event: keep(event), attempts, reason, atMs: nowMs() },
     });
     flow.settled(job);

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { Clock, Logger } from "@sluice/core";
 import { Pace } from "../engine/pace.ts";
 import type { HookSecret } from "../hooks/hook.ts";
+import { ThreadRestarts } from "../thread-restarts.ts";
 import type { Answer } from "./sender.ts";
 import type {
   FromSender,
@@ -38,10 +39,6 @@ interface Waiting {
   readonly resolve: (answer: Answer) => void;
 }
 
-/** How soon a thread that ended is started again: doubling as long as none lives for a minute. */
-const AGAIN_MS = 100;
-const AGAIN_MAX_MS = 30_000;
-const SETTLED_MS = 60_000;
 /** The thread has so long to end itself. */
 const CLOSE_TIMEOUT_MS = 5000;
 
@@ -60,6 +57,7 @@ const CRASHED: Answer = { kind: "failed", error: "thread", reason: "the thread t
  */
 export class SenderLink {
   readonly #options: SenderLinkOptions;
+  readonly #restarts: ThreadRestarts;
   readonly #underWay = new Map<number, (answer: Answer) => void>();
   #waiting: Waiting[] = [];
   readonly #answers: TicketedAnswer[] = [];
@@ -76,11 +74,10 @@ export class SenderLink {
   readonly #toldSecrets = new Map<string, readonly HookSecret[]>();
   #toldPorts: readonly number[] | null = null;
   #forgotten: string[] = [];
-  #startedAtMs = 0;
-  #crashes = 0;
 
   constructor(options: SenderLinkOptions) {
     this.#options = options;
+    this.#restarts = new ThreadRestarts(options.clock);
     this.#worker = this.#start();
   }
 
@@ -124,7 +121,7 @@ export class SenderLink {
   }
 
   #start(): Worker {
-    const { canUseHttp, allow, resolve, timeoutMs, perOrigin, ca, clock } = this.#options;
+    const { canUseHttp, allow, resolve, timeoutMs, perOrigin, ca } = this.#options;
     const hasResolver = resolve !== undefined;
     const init: SenderInit = { canUseHttp, allow, hasResolver, timeoutMs, perOrigin, ca };
     // Built, this module and the worker's file lie side by side as .js; in the source tree as .ts.
@@ -134,7 +131,7 @@ export class SenderLink {
       name: "hook-sender",
     });
     let reason: unknown;
-    this.#startedAtMs = clock.monotonic();
+    this.#restarts.started();
     worker.on("message", (message: FromSender) => this.#receive(message));
     worker.on("error", (error) => {
       reason = error;
@@ -243,8 +240,7 @@ export class SenderLink {
     this.#toldSecrets.clear();
     this.#toldPorts = null;
     this.#forgotten = [];
-    this.#crashes = clock.monotonic() - this.#startedAtMs >= SETTLED_MS ? 1 : this.#crashes + 1;
-    const againMs = Math.min(AGAIN_MS * 2 ** (this.#crashes - 1), AGAIN_MAX_MS);
+    const againMs = this.#restarts.ended();
     logger.error(
       { err: error, againMs },
       "the thread that sends to the targets of hooks has ended; it is started again",

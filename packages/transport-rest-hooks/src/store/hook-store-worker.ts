@@ -5,11 +5,13 @@ import type { FromStore, StoreInit, ToStore } from "./store-messages.ts";
 import { openStore } from "./store-schema.ts";
 import { StoreWriter } from "./store-writer.ts";
 
-function serve(port: MessagePort, { path }: StoreInit): void {
+function serve(port: MessagePort, { location, isInMemory, lost }: StoreInit): void {
   const say = (message: FromStore): void => port.postMessage(message);
-  const db = openStore(path);
-  const writer = new StoreWriter(db);
-  say({ kind: "opened", hooks: writer.load(), nextDueAtMs: writer.nextDueAtMs() });
+  const db = openStore(location, isInMemory);
+  const writer = new StoreWriter(db, lost);
+  const hooks = writer.load();
+  // Who had a thread before this one knows them.
+  say({ kind: "opened", hooks: lost === null ? hooks : [], nextDueAtMs: writer.nextDueAtMs() });
   port.on("message", (message: ToStore) => {
     if (message.kind === "close") {
       db.close();
@@ -18,13 +20,8 @@ function serve(port: MessagePort, { path }: StoreInit): void {
     }
     const { ticket } = message;
     try {
-      if (message.kind === "commit") {
-        writer.commit(message.changes);
-        say({ kind: "committed", ticket, nextDueAtMs: writer.nextDueAtMs() });
-      } else {
-        const answer = writer.answer(message.question);
-        say({ kind: "answered", ticket, answer, nextDueAtMs: writer.nextDueAtMs() });
-      }
+      const answer = message.kind === "commit" ? writer.commit(message.changes) : writer.answer(message);
+      say({ kind: "answered", ticket, answer, nextDueAtMs: writer.nextDueAtMs() });
     } catch (error) {
       say({ kind: "failed", ticket, reason: error instanceof Error ? error.message : String(error) });
     }

@@ -76,7 +76,8 @@ export type Change =
       readonly number: number;
       readonly attempt: AttemptRecord;
     }
-  | { readonly kind: "dead"; readonly hook: string; readonly letter: DeadLetter }
+  /** `number`: of the attempt that was the last. */
+  | { readonly kind: "dead"; readonly hook: string; readonly number: number; readonly letter: DeadLetter }
   | { readonly kind: "undead"; readonly hook: string }
   | { readonly kind: "forget"; readonly hook: string };
 
@@ -98,17 +99,19 @@ export interface StoredHook {
   readonly lanes: readonly { readonly lane: string; readonly position: number }[];
 }
 
+/** What the store's thread is asked. Asked twice, it comes to the same as once. */
+export type StoreRequest =
+  | { readonly kind: "commit"; readonly changes: readonly Change[] }
+  | { readonly kind: "ask"; readonly question: Question };
+
 /** To the store's thread. */
-export type ToStore =
-  | { readonly kind: "commit"; readonly ticket: number; readonly changes: readonly Change[] }
-  | { readonly kind: "ask"; readonly ticket: number; readonly question: Question }
-  | { readonly kind: "close" };
+export type ToStore = (StoreRequest & { readonly ticket: number }) | { readonly kind: "close" };
 
 /** From the store's thread. `nextDueAtMs`: when the next lane is due, of those that may be handed out. */
 export type FromStore =
   | { readonly kind: "opened"; readonly hooks: readonly StoredHook[]; readonly nextDueAtMs: number | null }
   | { readonly kind: "refused"; readonly reason: string }
-  | { readonly kind: "committed"; readonly ticket: number; readonly nextDueAtMs: number | null }
+  /** `answer`: to changes there is none; they are durable. */
   | {
       readonly kind: "answered";
       readonly ticket: number;
@@ -124,6 +127,12 @@ export interface NumberedAttempt extends AttemptRecord {
 
 /** What the thread is started with. */
 export interface StoreInit {
-  /** `null`: in memory. */
-  readonly path: string | null;
+  /** What SQLite opens. */
+  readonly location: string;
+  readonly isInMemory: boolean;
+  /**
+   * Tickets of what a thread before this one was asked and has not answered: whoever asked does not know what was taken
+   * for it. `null`: there was none, and nobody is at anything.
+   */
+  readonly lost: readonly number[] | null;
 }

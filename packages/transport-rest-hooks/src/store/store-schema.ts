@@ -10,8 +10,10 @@ export const APPLICATION_ID = 0x53_4c_48_4b;
  * step that has been published never changes.
  *
  * - A hook's number stands for it in the other tables. A hook that is gone stays, as a tombstone.
- * - `lanes` has what failed and waits. `is_stopped`: its hook may not be delivered to; `is_taken`: somebody is at it.
+ * - `lanes` has what failed and waits. `is_stopped`: its hook may not be delivered to; `is_taken`: somebody is at it, 1 or
+ *   less than 0: minus the ticket by which it was asked for.
  * - `attempts` is a ring for each hook: a slot is written again when its turn comes.
+ * - `dead` is numbered by hook and attempt, so that a letter that is handed over twice is there once.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -67,14 +69,14 @@ export class StoreOpenError extends Error {
   override readonly name = "StoreOpenError";
 }
 
-/** Opens the store and brings it to the present format. @throws {StoreOpenError} */
-export function openStore(path: string | null): DatabaseSync {
+/** Opens the store, a file unless it is in memory, and brings it to the present format. @throws {StoreOpenError} */
+export function openStore(location: string, isInMemory: boolean): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
-    if (path !== null) mkdirSync(dirname(path), { recursive: true });
-    db = new DatabaseSync(path ?? ":memory:", { timeout: 5000 });
+    if (!isInMemory) mkdirSync(dirname(location), { recursive: true });
+    db = new DatabaseSync(location, { timeout: 5000 });
     // It holds secrets.
-    if (path !== null) chmodSync(path, 0o600);
+    if (!isInMemory) chmodSync(location, 0o600);
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1;
       PRAGMA checkpoint_fullfsync = 1; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;`);
     migrate(db);
@@ -82,7 +84,7 @@ export function openStore(path: string | null): DatabaseSync {
   } catch (error) {
     db?.close();
     if (error instanceof StoreOpenError) throw error;
-    throw new StoreOpenError(`The hooks' file ${path ?? ""} can't be used: ${(error as Error).message}`, {
+    throw new StoreOpenError(`The hooks' file ${location} can't be used: ${(error as Error).message}`, {
       cause: error,
     });
   }

@@ -20,10 +20,11 @@ export class StoreWriter {
   readonly #numbers = new Map<string, number>();
   readonly #ids = new Map<number, string>();
 
-  constructor(db: DatabaseSync) {
+  /** @param lost tickets of questions whose answers nobody got; `null`: whoever was at a lane is gone */
+  constructor(db: DatabaseSync, lost: readonly number[] | null) {
     this.#db = db;
-    // Whoever was at them is gone.
-    db.exec("UPDATE lanes SET is_taken = 0 WHERE is_taken = 1");
+    if (lost === null) db.exec("UPDATE lanes SET is_taken = 0 WHERE is_taken <> 0");
+    else for (const ticket of lost) this.#run("UPDATE lanes SET is_taken = 0 WHERE is_taken = ?", -ticket);
   }
 
   /** Everything that is kept in memory. */
@@ -65,10 +66,10 @@ export class StoreWriter {
     }
   }
 
-  answer(question: Question): unknown {
+  answer({ ticket, question }: { readonly ticket: number; readonly question: Question }): unknown {
     switch (question.kind) {
       case "due":
-        return this.#due(question.nowMs, question.limit);
+        return this.#due(ticket, question.nowMs, question.limit);
       case "oldest":
         return this.#oldest(this.#number(question.hook));
       case "attempts":
@@ -151,7 +152,7 @@ export class StoreWriter {
         return;
       }
       case "dead":
-        this.#bury(this.#number(change.hook), change.letter);
+        this.#bury(this.#number(change.hook), change.number, change.letter);
         return;
       case "undead":
         this.#run("DELETE FROM dead WHERE hook = ?", this.#number(change.hook));
@@ -184,9 +185,11 @@ export class StoreWriter {
     );
   }
 
-  #bury(hook: number, { event, attempts, reason, atMs }: DeadLetter): void {
+  #bury(hook: number, number: number, { event, attempts, reason, atMs }: DeadLetter): void {
     this.#run(
-      "INSERT INTO dead (hook, event, attempts, reason, at) VALUES (?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO dead (number, hook, event, attempts, reason, at) VALUES ((? << 32) | ?, ?, ?, ?, ?, ?)",
+      hook,
+      number,
       hook,
       JSON.stringify(event),
       attempts,
@@ -201,7 +204,7 @@ export class StoreWriter {
     );
   }
 
-  #due(nowMs: number, limit: number): readonly HeldLane[] {
+  #due(ticket: number, nowMs: number, limit: number): readonly HeldLane[] {
     const rows = this.#all(
       `SELECT hook, lane, position, attempts, step, due_at, event FROM lanes
        WHERE due_at IS NOT NULL AND is_stopped = 0 AND is_taken = 0 AND due_at <= ? ORDER BY due_at LIMIT ?`,
@@ -211,7 +214,8 @@ export class StoreWriter {
     if (rows.length === 0) return [];
     this.#run("BEGIN IMMEDIATE");
     for (const row of rows) {
-      this.#run("UPDATE lanes SET is_taken = 1 WHERE hook = ? AND lane = ?", Number(row["hook"]), String(row["lane"]));
+      const { hook = null, lane = null } = row;
+      this.#run("UPDATE lanes SET is_taken = ? WHERE hook = ? AND lane = ?", -ticket, hook, lane);
     }
     this.#run("COMMIT");
     return rows.map((row) => this.#laneOf(row));
