@@ -104,6 +104,7 @@ export class GatewayAccess implements Access {
     }
     const asker = toAsker(principal);
     const open = filters.filter((filter) => !this.#isPlainlyGranted(asker, action, filter));
+    if (open.length === 0) return;
     const refusals = await Promise.all(open.map((filter) => this.#rules.sources.ask(asker, action, filter)));
     for (const refusal of refusals) if (refusal !== undefined) throw refusal;
   }

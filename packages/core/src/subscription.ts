@@ -30,6 +30,14 @@ export interface SubscriptionHost {
   failed(error: unknown): CloseReason;
 }
 
+/** Options of {@link Subscription.extend}. */
+export interface ExtendOptions {
+  /** Who is told of the replay; default: the sink, of a gap. */
+  readonly observer?: ReplayObserver;
+  /** Events per page of the replay at the most. */
+  readonly limit?: number;
+}
+
 const NOTHING: Interest = interestOf([]);
 const PAGE_EVENTS = 1000;
 
@@ -108,16 +116,21 @@ export class Subscription<Bytes> implements Member<Bytes> {
    * Adds topics. Events after `start` follow, then what is new; the answer is the position that the start stands for.
    * @throws {SluiceError} `invalid-cursor`
    */
-  extend(
-    filters: readonly Filter[],
-    types: readonly string[],
-    start: Start,
-    options: { readonly observer?: ReplayObserver; readonly limit?: number } = {},
-  ): number {
+  extend(filters: readonly Filter[], types: readonly string[], start: Start, options: ExtendOptions = {}): number {
+    return this.add(interestIn(filters, types), start, options);
+  }
+
+  /**
+   * {@link extend} for whom has made the interest already.
+   * @throws {SluiceError} `invalid-cursor`
+   */
+  add(wanted: Interest, start: Start, options: ExtendOptions = {}): number {
     const { after, gap } = this.#host.resolve(start);
-    const interest = this.#host.intern(interestIn(filters, types), this.#sink);
+    const interest = this.#host.intern(wanted, this.#sink);
     const last = typeof start === "object" && "last" in start ? start.last : 0;
-    if (start === "latest" && options.observer?.live === undefined) {
+    // Nothing to replay: who polls has just read to the head.
+    const isAtHead = gap === null && last === 0 && after >= this.#host.head;
+    if (isAtHead && options.observer?.live === undefined) {
       this.#admit(interest, after);
       return after;
     }

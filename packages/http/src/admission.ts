@@ -123,7 +123,22 @@ function pageFault(
 type Found = Pick<ReadRequest, "principal" | "access" | "seat" | "snapshot">;
 
 function toReadRequest(asked: ReadParameters, found: Found): ReadRequest {
-  const { filters, types, limit, waitMs, ifNoneMatch, options, nextUrl } = asked;
-  const start = found.snapshot === null ? asked.start : { cursor: found.snapshot.cursor };
-  return { filters, types, start, limit, waitMs, ifNoneMatch, options, nextUrl, ...found };
+  const { filters, types, interest, limit, waitMs, ifNoneMatch, options, nextUrl } = asked;
+  const { principal, access, seat, snapshot } = found;
+  const start = snapshot === null ? asked.start : { cursor: snapshot.cursor };
+  return {
+    filters,
+    types,
+    interest,
+    start,
+    snapshot,
+    limit,
+    waitMs,
+    ifNoneMatch,
+    principal,
+    access,
+    seat,
+    options,
+    nextUrl,
+  };
 }

@@ -11,7 +11,8 @@ export function acceptsEventStream(accept: string | undefined): boolean {
 
 /** Seconds of `Prefer: wait` (RFC 7240 §4.3); `null` if there is none that is a number of at least 1. */
 export function preferredWait(prefer: string | undefined): number | null {
-  for (const preference of (prefer ?? "").split(",")) {
+  if (prefer === undefined) return null;
+  for (const preference of prefer.split(",")) {
     const match = /^\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;.*)?$/i.exec(preference);
     if (match !== null) return Number(match[1]) >= 1 ? Number(match[1]) : null;
   }
@@ -20,7 +21,8 @@ export function preferredWait(prefer: string | undefined): number | null {
 
 /** The first entity tag that is a cursor, strong or weak; what else is in `If-None-Match` was never ours. */
 export function cursorOfTags(ifNoneMatch: string | undefined): string | null {
-  for (const match of (ifNoneMatch ?? "").matchAll(/"([^"]*)"/g)) {
+  if (ifNoneMatch === undefined) return null;
+  for (const match of ifNoneMatch.matchAll(/"([^"]*)"/g)) {
     const text = match[1] ?? "";
     if (isCursor(text)) return text;
   }

@@ -12,6 +12,7 @@ import { toFault } from "./problem.ts";
 import { publishRoute } from "./publish-route.ts";
 import { Query } from "./query.ts";
 import { parametersOfQuery, type ReadParameters } from "./read-parameters.ts";
+import { ReadQueries } from "./read-queries.ts";
 import type { Seat } from "./read-request.ts";
 import { Seats } from "./seats.ts";
 import type { TakeSnapshot } from "./snapshot.ts";
@@ -63,10 +64,11 @@ export function publicApi(options: PublicApiOptions): FastifyPluginAsync {
     const seats = options.seats ?? new Seats(limits);
     const admission = new Admission({ transports, access, seats, meter, cors, takeSnapshot: options.takeSnapshot });
     const path = `${options.prefix}/events`;
+    const queries = new ReadQueries();
     registerRead(fastify, path, {
       admission,
       meter,
-      parameters: ({ raw, headers }) => parametersOfQuery(raw.url ?? "", headers, limits().subscriptions),
+      parameters: ({ raw, headers }) => parametersOfQuery(raw.url ?? "", headers, limits().subscriptions, queries),
     });
     if (resourceParameters !== undefined) {
       registerRead(fastify, resourceRoute(options.prefix), { admission, meter, parameters: resourceParameters });

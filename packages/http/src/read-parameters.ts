@@ -1,13 +1,17 @@
-import { parseCursor, parseFilter, SluiceError, type Filter, type Start } from "@sluice/core";
+import { interestIn, parseCursor, SluiceError, type Filter, type Interest, type Start } from "@sluice/core";
 import type { IncomingHttpHeaders } from "node:http";
 import { cursorOfTags, preferredWait } from "./header-values.ts";
-import { invalidParameter, Query } from "./query.ts";
+import { invalidParameter } from "./query.ts";
+import { ReadQueries } from "./read-queries.ts";
+import { DEFAULT_LIMIT } from "./read-query.ts";
 import type { ReadOptions } from "./read-request.ts";
 
 /** What a client asks for, read and checked, before it is known who asks. */
 export interface ReadParameters {
   readonly filters: readonly Filter[];
   readonly types: readonly string[];
+  /** Filters and types as the bus takes them. */
+  readonly interest: Interest;
   readonly start: Start;
   /** Whether the reader is to begin with what its topic, a resource of the app, is now. */
   readonly wantsSnapshot: boolean;
@@ -22,54 +26,44 @@ export interface ReadParameters {
   readonly nextUrl: (cursor: string) => string;
 }
 
-/** Topic filters in one query at the most. */
-const MAX_FILTERS = 100;
-const MAX_TYPES = 100;
-const MAX_LIMIT = 1000;
-const DEFAULT_LIMIT = 100;
-const MAX_LAST = 100;
-/** Seconds of `wait=` at the most. `Prefer: wait` is a wish and not a bound: more is cut down to what the operator lets wait. */
-const MAX_WAIT_SECONDS = 60;
-
-const TYPE = /^[A-Za-z0-9._-]{1,128}$/;
-const CALLBACK = /^[A-Za-z_$][\w$]{0,63}(?:\.[A-Za-z_$][\w$]{0,63}){0,3}$/;
-const PLACES: ReadonlySet<string> = new Set(["after", "last", "snapshot"]);
-
 /** Options that nobody asked for. */
 export const NO_READ_OPTIONS: ReadOptions = Object.freeze({ isNamed: false, isPadded: false, callback: null });
 
 /**
  * Reads `GET PREFIX/events?…`.
+ * @param queries remembers those read lately
  * @throws {SluiceError} `invalid-parameter`, `invalid-filter`, `invalid-cursor` or `too-many-subscriptions`
  */
-export function parametersOfQuery(url: string, headers: IncomingHttpHeaders, maxFilters: number): ReadParameters {
-  const query = new Query(url);
-  const after = query.one("after");
-  const last = query.integer("last", 0, MAX_LAST);
+export function parametersOfQuery(
+  url: string,
+  headers: IncomingHttpHeaders,
+  maxFilters: number,
+  queries: ReadQueries = new ReadQueries(),
+): ReadParameters {
+  const { query, after } = queries.read(url);
+  const { filters, types, interest, last, limit, options, transport, accessToken, nextUrl } = query;
+  if (filters.length > maxFilters) throw tooManyFilters(maxFilters);
   if (after !== undefined && last !== undefined) throw invalidParameter("last", "last and after exclude each other");
   const asked = after === undefined ? (last === undefined ? null : lastStart(last)) : startAfter(after);
-  const place = placeOf(headers, asked);
+  const { start, ifNoneMatch } = placeOf(headers, asked);
   // Who comes back with a place goes on from there, whatever else the URL still says.
-  const hasPlace = after !== undefined || place.ifNoneMatch !== null || hasLastEventId(headers);
-  const wantsSnapshot = query.flag("snapshot") && !hasPlace;
-  if (wantsSnapshot) checkSnapshot(query.all("topic"), asked);
-  const waitSeconds = query.integer("wait", 1, MAX_WAIT_SECONDS) ?? preferredWait(headerOf(headers, "prefer"));
-  const rest = query.without(PLACES);
+  const hasPlace = after !== undefined || ifNoneMatch !== null || hasLastEventId(headers);
+  const wantsSnapshot = query.wantsSnapshot && !hasPlace;
+  if (wantsSnapshot) checkSnapshot(filters, asked);
+  const waitMs = query.waitMs ?? preferredWaitMs(headers);
   return {
-    filters: filtersOf(query, maxFilters),
-    types: typesOf(query),
-    ...place,
+    filters,
+    types,
+    interest,
+    start,
     wantsSnapshot,
-    limit: query.integer("limit", 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
-    waitMs: waitSeconds === null ? null : waitSeconds * 1000,
-    options: {
-      isNamed: query.flag("named"),
-      isPadded: query.flag("pad"),
-      callback: callbackOf(query),
-    },
-    transport: query.one("transport") ?? null,
-    accessToken: query.one("access_token"),
-    nextUrl: (cursor) => `${query.path}?${rest === "" ? "" : `${rest}&`}after=${cursor}`,
+    limit,
+    waitMs,
+    ifNoneMatch,
+    options,
+    transport,
+    accessToken,
+    nextUrl,
   };
 }
 
@@ -82,14 +76,14 @@ export function parametersOfResource(
   headers: IncomingHttpHeaders,
   nextUrl: (cursor: string) => string,
 ): ReadParameters {
-  const waitSeconds = preferredWait(headerOf(headers, "prefer"));
   return {
     filters,
     types: [],
+    interest: interestIn(filters),
     ...placeOf(headers, null),
     wantsSnapshot: false,
     limit: DEFAULT_LIMIT,
-    waitMs: waitSeconds === null ? null : waitSeconds * 1000,
+    waitMs: preferredWaitMs(headers),
     options: NO_READ_OPTIONS,
     transport: null,
     accessToken: undefined,
@@ -117,10 +111,10 @@ function hasLastEventId(headers: IncomingHttpHeaders): boolean {
   return (headerOf(headers, "last-event-id") ?? "") !== "";
 }
 
-function checkSnapshot(topics: readonly string[], asked: Start | null): void {
+function checkSnapshot(filters: readonly Filter[], asked: Start | null): void {
   if (asked !== null && asked !== "latest")
     throw invalidParameter("snapshot", "snapshot goes with last=0, or without last");
-  if (new Set(topics).size !== 1) throw invalidParameter("snapshot", "snapshot goes with one topic");
+  if (filters.length !== 1) throw invalidParameter("snapshot", "snapshot goes with one topic");
 }
 
 function startAfter(after: string): Start {
@@ -133,28 +127,11 @@ function lastStart(last: number): Start {
   return last === 0 ? "latest" : { last };
 }
 
-function filtersOf(query: Query, maxFilters: number): readonly Filter[] {
-  const texts = new Set(query.all("topic"));
-  if (texts.size > MAX_FILTERS) throw invalidParameter("topic", `at most ${MAX_FILTERS} topics`);
-  if (texts.size > maxFilters) {
-    throw new SluiceError("too-many-subscriptions", `One connection may have ${maxFilters} topics.`, {
-      field: "topic",
-    });
-  }
-  return [...texts].map((text) => parseFilter(text));
+function preferredWaitMs(headers: IncomingHttpHeaders): number | null {
+  const waitSeconds = preferredWait(headerOf(headers, "prefer"));
+  return waitSeconds === null ? null : waitSeconds * 1000;
 }
 
-function typesOf(query: Query): readonly string[] {
-  const types = [...new Set(query.all("type"))];
-  if (types.length > MAX_TYPES) throw invalidParameter("type", `at most ${MAX_TYPES} types`);
-  for (const type of types)
-    if (!TYPE.test(type)) throw invalidParameter("type", "a type is 1–128 of A–Z a–z 0–9 . _ -");
-  return types;
-}
-
-function callbackOf(query: Query): string | null {
-  const name = query.one("callback");
-  if (name === undefined) return null;
-  if (!CALLBACK.test(name)) throw invalidParameter("callback", "callback must be the name of a function");
-  return name;
+function tooManyFilters(maxFilters: number): SluiceError {
+  return new SluiceError("too-many-subscriptions", `One connection may have ${maxFilters} topics.`, { field: "topic" });
 }

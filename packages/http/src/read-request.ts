@@ -1,4 +1,4 @@
-import type { Access, Filter, Principal, Start, StoredEvent } from "@sluice/core";
+import type { Access, Filter, Interest, Principal, Start, StoredEvent } from "@sluice/core";
 
 /** A place among the connections that the gateway may hold. Whoever holds a reader gives it back when the reader is gone. */
 export interface Seat {
@@ -15,6 +15,8 @@ export interface ReadRequest {
   readonly filters: readonly Filter[];
   /** Empty: of every type. */
   readonly types: readonly string[];
+  /** {@link filters} and {@link types} as the bus takes them. */
+  readonly interest: Interest;
   /** `Last-Event-ID`, else `after` or `last`, else `If-None-Match` where that is a cursor, else `latest`. */
   readonly start: Start;
   /**

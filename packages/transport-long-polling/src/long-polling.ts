@@ -1,4 +1,4 @@
-import { interestIn, type TransportContext } from "@sluice/core";
+import type { TransportContext } from "@sluice/core";
 import { bodyOf, sendPage, type HttpTransport, type ReadRequest } from "@sluice/http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { PageCodecs } from "./page-codec.ts";
@@ -40,7 +40,7 @@ class LongPolling implements HttpTransport {
     const { bus, clock, meter } = this.#context;
     const waitMs = Math.min(read.waitMs ?? DEFAULT_WAIT_MS, this.#maxWaitMs);
     reply.header("preference-applied", `wait=${Math.ceil(waitMs / 1000)}`);
-    const page = await bus.read(interestIn(read.filters, read.types), read.start, read.limit);
+    const page = await bus.read(read.interest, read.start, read.limit);
     const isWorthSending = page.events.length > 0 || page.gap !== null || read.snapshot !== null;
     if (isWorthSending || this.#isDraining || request.method === "HEAD") {
       read.seat?.release();

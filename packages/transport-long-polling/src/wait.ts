@@ -79,7 +79,7 @@ export class Wait implements Sink<PageBytes> {
       return;
     }
     this.#cancelTimer = clock.after(waitMs, () => this.answer());
-    this.#subscription.extend(filters, this.#read.types, { cursor: this.#cursor });
+    this.#subscription.add(this.#read.interest, { cursor: this.#cursor });
   }
 
   write(bytes: PageBytes): boolean {

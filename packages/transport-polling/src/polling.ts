@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { interestIn, SluiceError, type Interest, type ReadPage, type TransportContext } from "@sluice/core";
+import { SluiceError, type Interest, type ReadPage, type TransportContext } from "@sluice/core";
 import { bodyOf, etagOf, sendPage, type HttpTransport, type ReadRequest } from "@sluice/http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Pace } from "./pace.ts";
@@ -73,8 +73,7 @@ class Polling implements HttpTransport {
 
   async #page(read: ReadRequest): Promise<ReadPage | "not modified"> {
     const { bus } = this.#started();
-    const interest = interestIn(read.filters, read.types);
-    const { ifNoneMatch, start, limit } = read;
+    const { interest, ifNoneMatch, start, limit } = read;
     if (ifNoneMatch === null) return bus.read(interest, start, limit);
     const page = await bus.read(interest, start, limit);
     const isBehindTag = typeof start === "object" && "cursor" in start && start.cursor === ifNoneMatch;
