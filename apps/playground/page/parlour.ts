@@ -65,7 +65,7 @@ export class Parlour {
       }
       case "delivered":
         // What was refused comes again.
-        if (message.status < 300) this.#deliver(message);
+        if (message.status === null || message.status < 300) this.#deliver(message);
         break;
       case "state":
         this.#takeState(message);

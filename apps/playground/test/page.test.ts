@@ -314,6 +314,13 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await page.mouse.down();
     await page.mouse.move(x - 60, y, { steps: 4 });
     await page.mouse.up();
+    // The wheel alone is for the page; that it can zoom is written there.
+    const place = (): Promise<unknown> => page.evaluate("scrollY");
+    const before = await place();
+    await page.mouse.wheel(0, 40);
+    await vi.waitUntil(async () => (await place()) !== before);
+    expect(await page.locator("#span-text").textContent()).toBe("20 s");
+    expect(await page.locator(".hands").innerText()).toBe("Ctrl + wheel zooms, drag looks back");
     await page.keyboard.down("Control");
     await page.mouse.wheel(0, -300);
     await page.keyboard.up("Control");

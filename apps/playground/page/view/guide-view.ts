@@ -1,7 +1,8 @@
 import { type Deed, Guide, STEPS } from "../model/guide.ts";
 import { find, make, say } from "./dom.ts";
 
-const END = "That is all: whatever happened, nothing was lost and nothing came twice. Play on.";
+const END =
+  "That is all. Whatever you did, Lost and Doubled should be at 0 in every lane; if not, it is a bug. Play on.";
 
 /** Keeps the place for a text, so that nothing moves when it comes. */
 function roomFor(text: string): HTMLElement {

@@ -47,18 +47,19 @@ export function choice<Value extends string>(
   }: {
     readonly name: string;
     readonly label: string;
-    readonly options: readonly (readonly [value: Value, text: string])[];
+    readonly options: readonly (readonly [value: Value, text: string, title?: string])[];
     readonly value: Value;
   },
   onChange: (value: Value) => void,
 ): HTMLFieldSetElement {
   const field = make("fieldset", "choice");
   field.append(make("legend", "", label));
-  for (const [option, text] of options) {
+  for (const [option, text, title = ""] of options) {
     const input = make("input");
     Object.assign(input, { type: "radio", name, value: option, checked: option === value });
     input.addEventListener("change", () => onChange(option));
     const wrap = make("label");
+    wrap.title = title;
     wrap.append(input, make("span", "", text));
     field.append(wrap);
   }
@@ -76,11 +77,11 @@ export const POLL_INTERVALS_MS: readonly number[] = [200, 500, 1_000, 2_000, 3_0
 export const WAITS_MS: readonly number[] = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000];
 
 /** How the receiver of hooks can answer. */
-export const MOODS: readonly (readonly [ReceiverMood, string])[] = [
-  ["ok", "Takes"],
-  ["fail", "Fails"],
-  ["hang", "Hangs"],
-  ["gone", "410"],
+export const MOODS: readonly (readonly [ReceiverMood, string, string])[] = [
+  ["ok", "Takes", "Answers 204"],
+  ["fail", "Fails", "Answers 500: the gateway tries again"],
+  ["hang", "Hangs", "Takes it, and never answers: the gateway tries again, and it comes twice"],
+  ["gone", "410", "Answers 410: the gateway takes it off the list"],
 ];
 
 /** What the last lane can switch to. */

@@ -81,7 +81,7 @@ export interface Truth {
   readonly time: number;
 }
 
-/** A delivery that the receiver of hooks has taken (or refused, when told to). */
+/** A delivery that the receiver of hooks has taken or refused. */
 export interface Delivered {
   readonly kind: "delivered";
   readonly at: number;
@@ -90,8 +90,8 @@ export interface Delivered {
   /** The event in the body; `null` where that can't be believed. */
   readonly eventId: string | null;
   readonly cursor: string | null;
-  /** What the receiver answered. */
-  readonly status: number;
+  /** What the receiver answered; `null`: it took it, and never answers. */
+  readonly status: number | null;
   readonly isSignatureRight: boolean;
   /** It has had this `webhook-id` before, so it takes it again and hands nothing on. */
   readonly isRepeated: boolean;
@@ -105,7 +105,7 @@ export type Trouble =
   /** Each byte is late by `latencyMs`, and no more than so many pass in a second. */
   | { readonly kind: "slow"; readonly latencyMs: number; readonly bytesPerSecond: number };
 
-/** How the receiver of hooks answers: 204, 500, never, 410. */
+/** How the receiver of hooks answers: 204, 500, never (though it has taken it), 410. */
 export type ReceiverMood = "ok" | "fail" | "hang" | "gone";
 
 /** The state of the stage: at the beginning, and whenever some of it has changed. */

@@ -134,7 +134,7 @@ describe("the receiver of hooks", () => {
     await ask(`/${id}`, { method: "DELETE" });
   });
 
-  test("that hangs is given up on, and tried again", async () => {
+  test("that takes it and hangs is given up on and tried again, and recognises what it has had", async () => {
     const id = await register();
     await feel("hang");
     const [first] = await cursorsOf(await order());
@@ -142,9 +142,10 @@ describe("the receiver of hooks", () => {
     const isIt = (arrow: { readonly text: string }): boolean => arrow.text.toLowerCase().includes(text);
     const attempt = await page.until("arrow", isIt);
     await page.until("arrow", ({ what, connection }) => what === "close" && connection === attempt.connection);
-    expect(answersTo(first as string)).toEqual([]);
+    expect(answersTo(first as string)[0]).toMatchObject({ status: null, isRepeated: false });
     await feel("ok");
     await untilTaken([first as string]);
+    expect(answersTo(first as string).at(-1)).toMatchObject({ status: 204, isRepeated: true });
     await ask(`/${id}`, { method: "DELETE" });
   });
 

@@ -13,7 +13,8 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_SECRETS = 100;
 /** Deliveries that are remembered to recognise those that come again. */
 const MAX_TAKEN = 10_000;
-const STATUSES = { ok: 204, fail: 500, gone: 410 } as const;
+/** What it answers; `null`: nothing, ever. */
+const STATUSES = { ok: 204, fail: 500, hang: null, gone: 410 } as const;
 const UNSIGNED = 401;
 
 /**
@@ -68,10 +69,9 @@ export class HookReceiver {
     const secret = request.headers["x-hook-secret"];
     if (typeof secret === "string") return this.#agree(request.url, secret, reply);
     const isSignatureRight = this.#isSigned(request);
-    if (this.mood === "hang") return undefined;
     const status = isSignatureRight ? STATUSES[this.mood] : UNSIGNED;
     const { "webhook-id": id, "sluice-cursor": cursor = null } = request.headers;
-    const isTaken = status === STATUSES.ok;
+    const isTaken = status === STATUSES.ok || status === STATUSES.hang;
     this.#options.onDelivered({
       kind: "delivered",
       at: this.#options.now(),
@@ -82,7 +82,7 @@ export class HookReceiver {
       isSignatureRight,
       isRepeated: isTaken && !this.#isNew(`${request.url} ${String(id)}`),
     });
-    return reply.code(status).send();
+    return status === null ? undefined : reply.code(status).send();
   }
 
   #agree(path: string, secret: string, reply: FastifyReply): FastifyReply {
