@@ -10,7 +10,7 @@ import { compare } from "../report/compare.ts";
 import { terminalTable } from "../report/terminal-table.ts";
 import { gateway } from "../servers/gateway.ts";
 import { OPTIONS, SCENARIO_OPTIONS, type OptionSpec } from "./options.ts";
-import { readResults, writeResults } from "./results-files.ts";
+import { makeFolder, readResults, writeResults } from "./results-files.ts";
 
 /** What the command was called with. */
 export interface Given {
@@ -87,6 +87,8 @@ async function runFanOut(given: Given, { stdout, stderr }: Io): Promise<0> {
 
 async function runTransports(given: Given, { stdout, stderr }: Io): Promise<0 | 1> {
   const scenario = await scenarioOf(given);
+  const folder = given.text("out") ?? DEFAULT_FOLDER;
+  await makeFolder(folder);
   const peers = scenario.peers.flatMap((name) => PEERS.get(name) ?? []);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort(new Error("stopped"));
@@ -94,7 +96,7 @@ async function runTransports(given: Given, { stdout, stderr }: Io): Promise<0 | 
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
     const results = await runScenario(scenario, { kinds: [gateway, ...peers], signal: stop.signal, output: stderr });
-    const { results: file, report } = await writeResults(results, given.text("out") ?? DEFAULT_FOLDER);
+    const { results: file, report } = await writeResults(results, folder);
     stdout.write(given.has("json") ? `${JSON.stringify(results, null, 2)}\n` : terminalTable(results));
     stderr.write(`${file}\n${report}\n`);
     return stop.signal.aborted || results.runs.length === 0 ? INTERRUPTED : 0;

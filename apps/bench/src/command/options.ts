@@ -33,7 +33,7 @@ export const OPTIONS: Readonly<Record<string, OptionSpec>> = {
   scenario: { value: "FILE", help: "What to measure, in YAML; the options below override it." },
   ...SCENARIO_OPTIONS,
   out: { value: "FOLDER", help: "Where results.json and report.html go; bench-results unless given." },
-  json: { help: "Print results.json instead of the tables." },
+  json: { help: "Print results.json instead of the tables; not with --compare." },
   compare: { value: "FILE", help: "Measure nothing: what changed from this results.json to the one that follows." },
   kind: { value: "NAME,…", help: `${FAN_OUT_MODES.join(", ")}: ws, sse or both.` },
   server: { value: "NAME,…", help: `${FAN_OUT_MODES.join(", ")}: beside what; of ${FAN_OUT_SERVERS.join(", ")}.` },

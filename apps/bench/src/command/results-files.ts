@@ -3,13 +3,24 @@ import { join } from "node:path";
 import { ScenarioError } from "../plan/read-scenario.ts";
 import type { Results } from "../results.ts";
 
-/** Writes results.json, report.html, and its plots as SVG files in `plots`; answers where the first two are. */
+/** Makes the folder of the results, before minutes are spent on them. @throws {ScenarioError} if it can't be made */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new ScenarioError(`--out: the folder ${folder} can't be made`, { cause: error });
+  }
+}
+
+/**
+ * Writes results.json, report.html, and its plots as SVG files in `plots`, into a folder that is there; answers where
+ * the first two are.
+ */
 export async function writeResults(
   results: Results,
   folder: string,
 ): Promise<{ readonly results: string; readonly report: string }> {
   const [file, report] = [join(folder, "results.json"), join(folder, "report.html")];
-  await mkdir(folder, { recursive: true });
   await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
   // What draws the plots takes its time to load, and most calls don't come that far.
   const { renderHtml } = await import("../report/html-report.ts");

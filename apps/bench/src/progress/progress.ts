@@ -26,7 +26,7 @@ export class Progress {
   constructor(output: ProgressOutput, plan: readonly PlannedRun[]) {
     this.#output = output;
     this.#plan = plan;
-    this.#line(`${plan.length} runs, about ${words(this.#estimateMs(0))}`);
+    this.#line(`${plan.length} ${plan.length === 1 ? "run" : "runs"}, about ${words(this.#estimateMs(0))}`);
     this.#timer = output.isTTY === true ? setInterval(() => this.#draw(), EVERY_MS) : null;
   }
 
