@@ -11,6 +11,11 @@ const DEFAULT_URL = "http://127.0.0.1:8081";
 const STDIN_MAX_BYTES = 64 * 1024 * 1024;
 const ANSWER_MAX_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 30_000;
+/** What to do about a refusal, where its own words can't know. */
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [401, "; give the admin key with --key or SLUICE_ADMIN_KEY"],
+  [404, "; --url must name the gateway's admin listener"],
+]);
 
 /** `sluice publish`: one event to the admin listener. */
 export const publish: Command = {
@@ -94,7 +99,7 @@ async function post(url: URL, key: string | undefined, body: string): Promise<st
       return firstEvent(await readText(response.body, ANSWER_MAX_BYTES));
     }
     const { status, detail } = await readRefusal(response.statusCode, response.headers, response.body);
-    const hint = status === 401 ? "; give the admin key with --key or SLUICE_ADMIN_KEY" : "";
+    const hint = HINTS.get(status) ?? "";
     throw new CommandError(`the gateway refused the event: ${detail.replace(/\.$/, "")}${hint}`);
   } catch (error) {
     if (error instanceof CommandError) throw error;

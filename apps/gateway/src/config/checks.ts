@@ -78,12 +78,12 @@ class Checker {
   }
 
   access(): void {
-    const { config, mode } = this.#subject;
+    const { config, mode, origin } = this.#subject;
     const { access, app } = config;
     const hasSource = access.public.length > 0 || access.jwt !== null || access.app !== null || hasXmppGrants(config);
     if (!hasSource && mode === "serve") {
-      const message = "nobody may read anything; expected access.public, access.jwt or access.app";
-      this.#fault("access", message);
+      const hint = origin.kind === "default" ? " (there is no configuration file; sluice dev needs none)" : "";
+      this.#fault("access", `nobody may read anything; expected access.public, access.jwt or access.app${hint}`);
     }
     if (access.app !== null && app === null && mode === "serve") {
       this.#fault("access.app", 'there is no app to ask; expected its URL under "app"', ["app"]);
