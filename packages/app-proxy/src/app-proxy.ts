@@ -1,7 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { systemClock, type Bus, type Clock, type CloseReason, type Logger, type Meter } from "@sluice/core";
+import {
+  systemClock,
+  traceParentOf,
+  type Bus,
+  type Clock,
+  type CloseReason,
+  type Logger,
+  type Meter,
+} from "@sluice/core";
 import { toFault, type ReadParameters, type Seats, type TakeSnapshot } from "@sluice/http";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
@@ -207,7 +215,8 @@ class GatewayInFront implements AppProxy {
     const method = request.method as ChangeMethod;
     if (!match.rule.changes.includes(method)) return null;
     const [path = ""] = target.text.split("?", 1);
-    return new ChangeCapture(this.#changes, match, { method, path });
+    const traceParent = traceParentOf(request.headers["traceparent"]);
+    return new ChangeCapture(this.#changes, match, { method, path, traceParent });
   }
 
   #standInFor({ request, target }: Errand, response: ServerResponse): Escort | null {

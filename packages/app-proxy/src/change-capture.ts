@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Bus, Clock, Logger, Meter } from "@sluice/core";
-import { changeEvent, isJson, isPublishOff } from "./change-event.ts";
+import { changeEvent, isJson, isPublishOff, type Change } from "./change-event.ts";
 import type { Escort, Hold } from "./escort.ts";
 import { setField, type HeaderList } from "./header-list.ts";
-import type { ChangeMethod, ResourceMatch } from "./resource-rule.ts";
+import type { ResourceMatch } from "./resource-rule.ts";
 import type { Underway } from "./underway.ts";
 
 /** What publishing a change needs. */
@@ -19,6 +19,9 @@ export interface ChangeContext {
   readonly onLost: () => void;
 }
 
+/** What of the client's request goes into the event. */
+export type ChangeRequest = Pick<Change, "method" | "path" | "traceParent">;
+
 /** Tells the client of a change that the app has made and the gateway could not publish. */
 export const PUBLISH_HEADER = "Sluice-Publish";
 
@@ -31,13 +34,9 @@ export class ChangeCapture implements Escort {
   readonly outlivesClient = true;
   readonly #context: ChangeContext;
   readonly #match: ResourceMatch;
-  readonly #request: { readonly method: ChangeMethod; readonly path: string };
+  readonly #request: ChangeRequest;
 
-  constructor(
-    context: ChangeContext,
-    match: ResourceMatch,
-    request: { readonly method: ChangeMethod; readonly path: string },
-  ) {
+  constructor(context: ChangeContext, match: ResourceMatch, request: ChangeRequest) {
     this.#context = context;
     this.#match = match;
     this.#request = request;

@@ -1,5 +1,12 @@
 import type { IncomingMessage } from "node:http";
-import { SluiceError, toDraft, type Clock, type EventDraft } from "@sluice/core";
+import {
+  SluiceError,
+  toDraft,
+  traceParentOf,
+  type Clock,
+  type EventDraft,
+  type PublicationOptions,
+} from "@sluice/core";
 import { decodeBody } from "./content-decoding.ts";
 import { valuesOf } from "./header-list.ts";
 import type { ChangeMethod } from "./resource-rule.ts";
@@ -11,6 +18,8 @@ export interface Change {
   readonly path: string;
   /** Topic of the resource. */
   readonly topic: string;
+  /** `traceparent` of the request. */
+  readonly traceParent: string | undefined;
   readonly answer: IncomingMessage;
   /** The answer's body as it came, if it was all there and not too large. */
   readonly body: Buffer | null;
@@ -47,12 +56,14 @@ export function isPublishOff(answer: IncomingMessage): boolean {
  * The event of a change. Its data is the JSON of the answer as the app wrote it; else, and where it is larger than
  * `eventBytes`, `{"method","path","status"}`. `Sluice-Topic` and `Sluice-Type` count more than the resource's topic and
  * the method. If they can't be used, the event goes to the resource's own topic and without the app's data, since that
- * may not be for those who read there.
+ * may not be for those who read there. A `traceparent` of the answer, which the app began within the request's trace,
+ * counts more than the request's.
  */
 export async function changeEvent(change: Change, eventBytes: number, clock: Clock): Promise<ChangeEvent> {
   const { method, topic, answer } = change;
   const type = method === "PUT" && answer.statusCode === 201 ? "created" : TYPES[method];
-  const options = { eventBytes, clock };
+  const traceParent = traceParentOf(answer.headers["traceparent"]) ?? change.traceParent;
+  const options = { eventBytes, clock, traceParent };
   try {
     const wishes = { topic: wish(answer, "sluice-topic") ?? topic, type: wish(answer, "sluice-type") ?? type };
     const plain = toDraft(
@@ -64,7 +75,10 @@ export async function changeEvent(change: Change, eventBytes: number, clock: Clo
     return { draft: withData(plain, { ...wishes, dataText }, options), fault: null };
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
-    const draft = toDraft({ topic, type, dataText: summary(change) }, { clock, eventBytes: Number.MAX_SAFE_INTEGER });
+    const draft = toDraft(
+      { topic, type, dataText: summary(change) },
+      { ...options, eventBytes: Number.MAX_SAFE_INTEGER },
+    );
     return { draft, fault: error };
   }
 }
@@ -72,7 +86,7 @@ export async function changeEvent(change: Change, eventBytes: number, clock: Clo
 function withData(
   plain: EventDraft,
   input: { readonly topic: string; readonly type: string; readonly dataText: string },
-  options: { readonly eventBytes: number; readonly clock: Clock },
+  options: PublicationOptions,
 ): EventDraft {
   try {
     return toDraft(input, options);

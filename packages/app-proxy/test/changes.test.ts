@@ -253,6 +253,30 @@ describe("what the app says of its event", () => {
     ]);
   });
 
+  test("a traceparent, the app's before the client's, goes along with the event, and both pass on", async () => {
+    const { app, front } = await start();
+    const [client, own] = ["b7ad6b7169203331", "00f067aa0ba902b7"].map(
+      (span) => `00-0af7651916cd43dd8448eb211c80319c-${span}-01`,
+    ) as [string, string];
+    const answers: [Readonly<Record<string, string>>, string][] = [
+      [{}, "{}"],
+      [{ traceparent: own }, "{}"],
+      [{ traceparent: "garbage" }, "no JSON"],
+      [{ "sluice-topic": "orders/*" }, "{}"],
+    ];
+    for (const [headers, body] of answers) {
+      answering(app, 200, { ...JSON_TYPE, ...headers }, body);
+      const { headers: passed } = await send("PUT", `${front.url}/orders/42`, { traceparent: client });
+      expect(passed["traceparent"]).toBe(headers["traceparent"]);
+      expect(app.seen.at(-1)?.headers["traceparent"]).toBe(client);
+    }
+    answering(app, 200, JSON_TYPE, "{}");
+    await send("PUT", `${front.url}/orders/42`);
+    await send("PUT", `${front.url}/orders/42`, { traceparent: "00-0-0-0" });
+    const parents = (await front.events()).map(({ traceParent }) => traceParent);
+    expect(parents).toEqual([client, own, client, client, undefined, undefined]);
+  });
+
   test.each([
     ["a pattern", { "sluice-topic": "orders/*" }],
     ["a topic of the gateway's", { "sluice-topic": "$sys/x" }],
