@@ -21,8 +21,9 @@ xmpp.on("online", async (jid) => {
   for (const node of nodes) {
     const subscribe = xml("subscribe", { node, jid: jid.toString() });
     const pubsub = xml("pubsub", "http://jabber.org/protocol/pubsub", subscribe);
-    await xmpp.iqCaller.request(xml("iq", { type: "set", to: `pubsub.${jid.domain}` }, pubsub));
+    const iq = xml("iq", { type: "set", to: `pubsub.${jid.domain}` }, pubsub);
+    await xmpp.iqCaller.request(iq).catch(({ message }) => console.error(`${node}: ${message}`));
   }
 });
 
-await xmpp.start();
+xmpp.start().catch(() => process.exit(1)); // a wrong password, say; "error" has told which
