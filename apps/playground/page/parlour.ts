@@ -169,6 +169,9 @@ export class Parlour {
     const { at, gateway, receiver, troubles } = state;
     this.gatewayTroubles.become(gateway === "down" ? "down" : null, at);
     for (const lane of this.lanes) lane.suffer(troubles[lane.about.name], at);
+    // The webhook has no client in the page that would notice.
+    if (gateway === "down" && this.#hook.state === "open") this.#hook.become("waiting", at);
+    if (gateway === "up" && this.#hook.state === "waiting") this.#hook.become("open", at);
     if (last !== null && gateway === "down") this.#hasRestarted = true;
     if (receiver === "fail" || receiver === "hang") {
       this.#hasFailed = true;

@@ -112,6 +112,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
       await page.locator(".chip").first().waitFor();
       await open.toGateway(button);
       await page.locator('#gateway-state[data-state="down"]').waitFor();
+      await page.locator('[data-lane="rest-hooks"][data-state="waiting"]').waitFor();
       await page.locator('#gateway-state[data-state="up"]').waitFor({ timeout: 30_000 });
       await open.order("funghi");
       // A change whose answer got lost may be told twice, as two events: how many there are, the log says.
