@@ -1,12 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
+import { systemClock, type Clock, type Logger } from "@sluice/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Change, HeldLane, Question } from "../src/store/store-messages.ts";
+import type { HookRecord } from "../src/hooks/hook.ts";
+import { HookStore } from "../src/store/hook-store.ts";
+import type { Change, DeadLetter, HeldLane, KeptEvent, Question } from "../src/store/store-messages.ts";
 import { openStore } from "../src/store/store-schema.ts";
 import { StoreWriter } from "../src/store/store-writer.ts";
 import { HookGateway, type HookGatewayOptions } from "./support/hook-gateway.ts";
@@ -112,8 +116,9 @@ describe.each(["a file", "memory"])("the thread that stores hooks in %s ends", (
     );
     for (const sent of delivered.values()) expect(sent).toEqual(expected);
     const { json } = await gateway.ask("GET", `/hooks/${hook.id}/dead-letters`);
-    const letters = (Object.values(json)[0] as readonly object[]).map((letter) => JSON.stringify(letter));
+    const letters = (Object.values(json)[0] as readonly object[]).map((one) => JSON.stringify(one));
     expect(letters).toHaveLength((TOPICS * EVENTS) / 10);
+    expect(new Set(letters).size).toBe(letters.length);
     expect(threads.length).toBe(1 + EVENTS / 10);
   }, 90_000);
 
@@ -131,12 +136,90 @@ describe.each(["a file", "memory"])("the thread that stores hooks in %s ends", (
   });
 });
 
+const RECORD = { id: "h" } as HookRecord;
+
+/** A copy of an event. */
+function kept(position: number): KeptEvent {
+  const id = `i${position}`;
+  return { epoch: "e", position, id, topic: "t", type: "x", time: "", data: "1", dataContentType: null };
+}
+
+/** A lane of one hook that has long been due. */
+function lane(position: number): HeldLane {
+  const event = kept(position);
+  return { hook: "h", lane: `t${position}`, position, event, attempts: 1, step: 1, dueAtMs: 5 };
+}
+
+/** What came of its event. */
+function letter(position: number): DeadLetter {
+  return { event: kept(position), attempts: 3, reason: "refused", atMs: 1 };
+}
+
+describe("a store whose thread ends", () => {
+  let folder: string;
+  let store: HookStore;
+  let threads: Worker[];
+  const logged: unknown[] = [];
+  const note = (worker: Worker): void => void threads.push(worker);
+  const log = (fields: object): void => void logged.push(fields);
+  const logger: Logger = { debug: log, info: log, warn: log, error: log };
+  /** Does not wait. */
+  const clock: Clock = { ...systemClock, after: (_delayMs, task) => systemClock.after(0, task) };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "sluice-hooks-"));
+    threads = [];
+    process.on("worker", note);
+    store = new HookStore({ path: join(folder, "hooks.db"), clock, logger });
+  });
+  afterEach(async () => {
+    process.off("worker", note);
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("whenever it does, what is handed over is stored once, and a lane is handed out once", async () => {
+    await store.open();
+    await store.commit({ kind: "hook", record: RECORD, cursor: "c" });
+    const ROUNDS = 30;
+    const taken: string[] = [];
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      store.note({ kind: "dead", hook: "h", number: round, letter: letter(round) });
+      const stored = store.commit({ kind: "hold", lane: lane(round), isStopped: false, isTaken: false });
+      const due = store.due(10, 100);
+      for (let turns = round % 6; turns > 0; turns -= 1) await setImmediate();
+      const ending = threads.at(-1)?.terminate();
+      taken.push(...(await due).map(({ lane: key }) => key));
+      await Promise.all([stored, ending]);
+    }
+    taken.push(...(await store.due(10, 100)).map(({ lane: key }) => key));
+    const rounds = Array.from({ length: ROUNDS }, (_, index) => index + 1);
+    expect(taken.toSorted()).toEqual(rounds.map((round) => `t${round}`).toSorted());
+    expect(await store.dead("h")).toEqual(rounds.map(letter));
+    expect(threads.length).toBeGreaterThan(ROUNDS / 2);
+  }, 60_000);
+
+  test("a file that can't be opened for a while is opened when it can be", async () => {
+    await store.open();
+    await store.commit({ kind: "hook", record: RECORD, cursor: "c" });
+    const [path, elsewhere] = [join(folder, "hooks.db"), join(folder, "elsewhere.db")];
+    await store.commit({ kind: "dead", hook: "h", number: 1, letter: letter(1) });
+    renameSync(path, elsewhere);
+    mkdirSync(path);
+    await threads.at(-1)?.terminate();
+    const asked = store.dead("h");
+    await until("it to be refused", () =>
+      logged.some((fields) => String((fields as { err?: unknown }).err).includes("can't be used")),
+    );
+    expect(store.isFailing).toBe(true);
+    rmdirSync(path);
+    renameSync(elsewhere, path);
+    expect(await asked).toEqual([letter(1)]);
+    expect(store.isFailing).toBe(false);
+  });
+});
+
 describe("what the store is asked twice", () => {
-  const lane = (position: number, more: Partial<HeldLane> = {}): HeldLane => {
-    const kept = { epoch: "e", position, id: `i${position}`, topic: "t", type: "x", time: "", data: "1" };
-    const event = { ...kept, dataContentType: null };
-    return { hook: "h", lane: `t${position}`, position, event, attempts: 1, step: 1, dueAtMs: 5, ...more };
-  };
   const due: Question = { kind: "due", nowMs: 10, limit: 1 };
   let location: string;
   let keeper: DatabaseSync;
@@ -149,19 +232,15 @@ describe("what the store is asked twice", () => {
   beforeEach(() => {
     location = `file:/${randomUUID()}?vfs=memdb`;
     keeper = new DatabaseSync(location);
-    const record = { id: "h" } as Extract<Change, { kind: "hook" }>["record"];
-    open(null).commit([{ kind: "hook", record, cursor: "c" }]);
+    open(null).commit([{ kind: "hook", record: RECORD, cursor: "c" }]);
   });
   afterEach(() => keeper.close());
 
   test("a group that is handed over again changes nothing", () => {
-    const { event } = lane(1);
-    if (event === null) throw new Error("no event");
-    const letter = { event, attempts: 3, reason: "refused", atMs: 1 };
     const group: readonly Change[] = [
       { kind: "hold", lane: lane(1), isStopped: false, isTaken: false },
-      { kind: "dead", hook: "h", number: 3, letter },
-      { kind: "dead", hook: "h", number: 4, letter },
+      { kind: "dead", hook: "h", number: 3, letter: letter(3) },
+      { kind: "dead", hook: "h", number: 4, letter: letter(4) },
       { kind: "cursor", hook: "h", cursor: "d" },
       { kind: "free", hook: "h", lane: "t1" },
       { kind: "hold", lane: lane(2), isStopped: false, isTaken: false },
@@ -169,7 +248,7 @@ describe("what the store is asked twice", () => {
     open(null).commit(group);
     const writer = open([]);
     writer.commit(group);
-    expect(writer.answer({ ticket: 1, question: { kind: "dead", hook: "h" } })).toEqual([letter, letter]);
+    expect(writer.answer({ ticket: 1, question: { kind: "dead", hook: "h" } })).toEqual([letter(3), letter(4)]);
     expect(writer.load()).toMatchObject([{ cursor: "d", lanes: [{ lane: "t2", position: 2 }] }]);
   });
 
