@@ -23,7 +23,10 @@ export function checkOrigin(request: FastifyRequest, rules: CorsRules, isLoadabl
     const isNoBrowser = fetchSite === undefined && cookie === undefined && !isLoadable;
     if (fetchSite === "same-origin" || isNoBrowser) return;
   } else if (isOwnOrigin(origin, request.host) || isAllowedOrigin(origin, rules, rules.hasCredentials)) return;
-  throw new SluiceError("forbidden", "With a cookie, a request must come from an allowed origin (Origin).");
+  throw new SluiceError(
+    "forbidden",
+    "A page of this origin may not do that here; with a cookie or without a token, an allowed origin is needed (Origin).",
+  );
 }
 
 /** Whether the rules name the origin. */

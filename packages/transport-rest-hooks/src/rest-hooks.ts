@@ -70,6 +70,7 @@ const EVERY_TOPIC: readonly Filter[] = [parseFilter("**")];
 const EVERYTHING: readonly Filter[] = [...EVERY_TOPIC, parseFilter("$sys/**")];
 const ANYTHING = interestIn(EVERY_TOPIC);
 const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/;
+const LOOPBACK_NAME = /^(?:(?:[a-z\d-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 /** Owner of hooks that are registered without credentials. */
 const ANONYMOUS = "anonymous";
 
@@ -193,7 +194,7 @@ class RestHooksTransport implements RestHooks {
       const accessToken = typeof token === "string" ? token : undefined;
       const principal = await access.identify({ authorization, cookie, accessToken });
       const { subject, grants, hasCredentials } = principal;
-      const isAnonymous = !hasCredentials && this.#options.canBeAnonymous === true && LOOPBACK.test(request.ip);
+      const isAnonymous = !hasCredentials && this.#options.canBeAnonymous === true && isFromHere(request);
       // What comes without a token may come from any page that somebody has open.
       if (principal.isByCookie || isAnonymous) checkOrigin(request, cors());
       if (isAnonymous) {
@@ -249,4 +250,13 @@ class RestHooksTransport implements RestHooks {
     await store.close();
     await sender.close();
   }
+}
+
+/**
+ * Whether a request comes from this machine, and asks for it by a name that means it everywhere: under any other a page
+ * from elsewhere may have had its own name resolved to here (DNS rebinding).
+ */
+function isFromHere({ ip, headers }: FastifyRequest): boolean {
+  const url = `http://${headers.host ?? ""}`;
+  return LOOPBACK.test(ip) && URL.canParse(url) && LOOPBACK_NAME.test(new URL(url).hostname);
 }

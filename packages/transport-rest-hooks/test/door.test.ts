@@ -1,3 +1,4 @@
+import { request } from "undici";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HookGateway } from "./support/hook-gateway.ts";
 import { Receiver, status } from "./support/receiver.ts";
@@ -207,13 +208,16 @@ describe("the REST Hooks front door", () => {
   });
 
   test("test sends a signed event and puts nothing into the log", async () => {
-    const hook = await gateway.hook(receiver.url());
+    const hook = await gateway.hook(receiver.url(), { topic: "orders/**" });
     const head = gateway.bus.head;
     expect((await gateway.ask("POST", `/hooks/${hook.id}/test`)).json).toMatchObject({
       outcome: "delivered",
       status: 200,
     });
-    expect(JSON.parse(receiver.received[0]?.body.toString() ?? "")).toMatchObject({ type: "hook.test" });
+    expect(JSON.parse(receiver.received[0]?.body.toString() ?? "")).toMatchObject({
+      type: "hook.test",
+      topic: "orders/test",
+    });
     expect(receiver.received[0]?.headers["webhook-signature"]).toMatch(/^v1,/);
     expect(gateway.bus.head).toBe(head);
   });
@@ -271,6 +275,14 @@ test.each([
   const headers = { origin: "https://evil.example.org", "content-type": "text/plain" };
   const foreign = await fetch(`${gateway.url}/realtime/hooks`, { method: "POST", headers, body: JSON.stringify(body) });
   expect(foreign.status).toBe(403);
+  // The same page, when its own name has come to mean this machine.
+  const rebound = await request(`${gateway.url}/realtime/hooks`, {
+    method: "POST",
+    headers: { host: "evil.example.org", origin: "http://evil.example.org", "content-type": "text/plain" },
+    body: JSON.stringify(body),
+  });
+  await rebound.body.dump();
+  expect(rebound.statusCode).toBe(401);
   const elsewhere = await fetch(`${gateway.url}/realtime/hooks`, { headers: { "x-forwarded-for": "192.0.2.1" } });
   expect(elsewhere.status).toBe(401);
   // Of the owners with a token nobody is anonymous.

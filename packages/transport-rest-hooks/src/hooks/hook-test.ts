@@ -20,7 +20,7 @@ export async function testHook(
   hook: LiveHook,
   { bus, clock, sender }: { readonly bus: Bus; readonly clock: Clock; readonly sender: SenderLink },
 ): Promise<TestResult> {
-  const topic = hook.record.topics[0]?.replaceAll("*", "test") ?? "test";
+  const topic = hook.record.topics[0]?.replaceAll(/\*+/g, "test") ?? "test";
   const event = new StoredEvent({
     epoch: parseCursor(bus.cursor).epoch,
     position: bus.head,
