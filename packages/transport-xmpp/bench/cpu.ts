@@ -2,7 +2,7 @@
 // a process as users run it, the readers are another; rounds by turns, since a machine is never the same twice. XMPP
 // readers log in by SCRAM with stream management and durable subscriptions. CPU is that of /proc/PID/stat, all threads,
 // user and system; what a ratio compares are neighbours in time. About three minutes; the first round is thrown away.
-// Run: node packages/transport-xmpp/bench/cpu.ts [rounds] [readers] [kinds, with commas]
+// Run: node packages/transport-xmpp/bench/cpu.ts [rounds] [readers] [kinds, with commas] [events per second]
 import { fork, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,7 +15,6 @@ import type { Asked } from "./readers.ts";
 
 const MAIN = fileURLToPath(new URL("../../../apps/gateway/src/main.ts", import.meta.url));
 const ALL: readonly Kind[] = ["websocket", "xmpp-tcp", "xmpp-websocket"];
-const PER_SECOND = 30;
 const DATA = "x".repeat(100);
 const WARM_MS = 2000;
 /** Twice the time after which a reader is asked what it has got. */
@@ -29,6 +28,8 @@ const PASSWORD = "bench";
 const rounds = Number(process.argv[2] ?? 5);
 const count = Number(process.argv[3] ?? 1000);
 const kinds = ALL.filter((kind) => process.argv[4]?.split(",").includes(kind) ?? true);
+/** The fewer, the more of it is what a reader costs by the second: being asked what it has got, its place on disk. */
+const perSecond = Number(process.argv[5] ?? 30);
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -95,8 +96,8 @@ async function told(readers: ChildProcess, asked: Asked): Promise<number> {
 async function publish(adminUrl: string, topic: string, ms: number): Promise<number> {
   const startedMs = performance.now();
   let published = 0;
-  for (; published < (ms / 1000) * PER_SECOND; published += 1) {
-    await wait(Math.max(0, startedMs + (published * 1000) / PER_SECOND - performance.now()));
+  for (; published < (ms / 1000) * perSecond; published += 1) {
+    await wait(Math.max(0, startedMs + (published * 1000) / perSecond - performance.now()));
     const body = JSON.stringify({ topic, data: DATA });
     const answer = await fetch(`${adminUrl}/events`, {
       method: "POST",
@@ -145,7 +146,7 @@ const adminUrl = `http://127.0.0.1:${adminPort}`;
 const figures: Record<Kind, number[]> = { websocket: [], "xmpp-tcp": [], "xmpp-websocket": [] };
 try {
   await ready(adminUrl);
-  say(`${count} readers of one topic, ${PER_SECOND} events/s of 100 B; ${cpus().length} cores, load ${loadavg()[0]}`);
+  say(`${count} readers of one topic, ${perSecond} events/s of 100 B; ${cpus().length} cores, load ${loadavg()[0]}`);
   for (let round = 0; round <= rounds; round += 1) {
     for (const kind of kinds) {
       const gateway = { httpPort: publicPort, xmppPort, topic: `bench-${round}-${kind}`, password: PASSWORD };

@@ -16,6 +16,7 @@ import { ItemCodecs } from "./pubsub/item-codec.ts";
 import { Login, type XmppAccount } from "./login/login.ts";
 import { PubSubService } from "./pubsub/pubsub.ts";
 import { CutStreams } from "./session/cut-streams.ts";
+import { Scratch } from "./session/scratch.ts";
 import { Sessions } from "./session/sessions.ts";
 import type { Session } from "./session/session.ts";
 import type { Shared, XmppLimits } from "./session/shared.ts";
@@ -115,6 +116,7 @@ class Xmpp implements XmppTransport {
       login: new Login(access, accounts, () => publicFilters().length > 0),
       store: new SubscriptionStore(database, clock),
       codecs: new ItemCodecs(service, linkTo),
+      scratch: new Scratch(),
       sessions: new Sessions(),
       cutStreams: new CutStreams(database, clock),
       pubsub: new PubSubService({ bus, clock, eventBytes, publicFilters, linkTo }),

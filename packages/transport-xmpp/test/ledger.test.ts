@@ -88,4 +88,27 @@ describe("an inquiry", () => {
     inquiry.answered(257);
     expect(reader.seen).toEqual([255, 257]);
   });
+
+  test("rides along with an item; it is put alone when none has come from one time to the next", () => {
+    const ledger = new Ledger();
+    const inquiry = new Inquiry(ledger);
+    const reader = new Reader();
+    expect([inquiry.tick(), inquiry.isPressing]).toEqual([false, false]);
+    ledger.addItem(reader, 1);
+    expect([inquiry.isPressing, inquiry.tick(), inquiry.isPressing]).toEqual([false, false, true]);
+    inquiry.asked();
+    inquiry.answered(1);
+    // Not again with every time: it was asked a moment ago.
+    ledger.addItem(reader, 2);
+    expect([inquiry.tick(), inquiry.isPressing]).toEqual([false, false]);
+    expect([inquiry.tick(), inquiry.isPressing]).toEqual([false, true]);
+    expect(inquiry.tick()).toBe(true);
+    inquiry.asked();
+    // It owes the answer.
+    ledger.addItem(reader, 3);
+    expect([inquiry.tick(), inquiry.tick(), inquiry.tick(), inquiry.isPressing]).toEqual([false, false, false, false]);
+    // What rode is no longer due when another question's answer says it all.
+    inquiry.answered(3);
+    expect([inquiry.tick(), inquiry.tick()]).toEqual([false, false]);
+  });
 });

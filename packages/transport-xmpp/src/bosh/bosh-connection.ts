@@ -45,6 +45,8 @@ interface Held extends Waiting {
 export class BoshConnection implements Channel {
   readonly needsTls = false;
   readonly isConfirming = true;
+  /** What is written waits for a request. */
+  readonly isHolding = true;
   readonly declaration: string = ` xmlns="${NS.client}"`;
   readonly framing: Framing = UNFRAMED;
   readonly isSecure: boolean;

@@ -12,6 +12,8 @@ export interface Channel {
   readonly framing: Framing;
   /** Whether more has been written than the client has taken. */
   readonly isBacklogged: boolean;
+  /** Whether bytes that were given to {@link write} are still needed: they may not be written over. */
+  readonly isHolding: boolean;
   /** Whether the channel itself knows what has arrived, and tells `Session.arrived`; then nobody needs to be asked. */
   readonly isConfirming: boolean;
   /** Why this is no start of a stream in the channel's own framing, a stream error; `null` if it is one. */

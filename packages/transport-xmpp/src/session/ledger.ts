@@ -101,22 +101,32 @@ export class Ledger {
   acknowledge(number: number): boolean {
     if (number < this.#acknowledged || number > this.#sent) return false;
     this.#acknowledged = number;
-    const arrived = this.owed.filter((place) => place.number <= number);
-    this.#places.splice(0, arrived.length * STRIDE);
-    if (this.#places.length === 0) {
-      this.#readers = [];
-      this.#latest = null;
-    }
-    for (const [at, { reader, position }] of arrived.entries()) {
-      // Of a run only its end counts.
-      if (arrived[at + 1]?.reader !== reader) reader.acknowledged(position);
-    }
+    this.#move(number);
     for (const [one, text] of this.#texts) {
       if (one > number) break;
       this.#texts.delete(one);
       this.#characters -= text.length;
     }
     return true;
+  }
+
+  /** Takes out the places up to a stanza, and moves their readers. */
+  #move(number: number): void {
+    const places = this.#places;
+    const readers = this.#readers;
+    let end = 0;
+    while (end < places.length && (places[end] ?? 0) <= number) end += STRIDE;
+    this.#places = places.slice(end);
+    if (this.#places.length === 0) {
+      this.#readers = [];
+      this.#latest = null;
+    }
+    for (let at = 0; at < end; at += STRIDE) {
+      const [position = 0, index = 0] = [places[at + 1], places[at + 2]];
+      // Of a run only its end counts.
+      if (at + STRIDE < end && places[at + STRIDE + 2] === index) continue;
+      readers[index]?.acknowledged(position);
+    }
   }
 
   #meet(reader: Acknowledged): void {

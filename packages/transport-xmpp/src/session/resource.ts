@@ -9,7 +9,7 @@ import { Ledger, type Acknowledged } from "./ledger.ts";
 import type { Identity } from "../login/login.ts";
 import type { ReaderHost } from "../pubsub/node-reader.ts";
 import type { Shared } from "./shared.ts";
-import { numberOf, requestElement, StreamManagement } from "./stream-management.ts";
+import { numberOf, REQUEST, StreamManagement } from "./stream-management.ts";
 import { WaitingLine } from "../pubsub/waiting-line.ts";
 import { Subscriber, type ResourceName } from "./subscriber.ts";
 import { isSameJid } from "../xml/jid.ts";
@@ -96,7 +96,11 @@ export class Resource implements ReaderHost {
   }
 
   deliver(items: Buffer, isLate: boolean): boolean {
-    return this.#push(framedItems(this.#carrier.channel.framing, this.messageHead, items, isLate));
+    const { channel, shared } = this.#carrier;
+    const stanzas = framedItems(shared.scratch, channel.framing, this.messageHead, items, isLate);
+    const isReady = this.#push(stanzas);
+    if (!channel.isHolding) shared.scratch.giveBack(stanzas);
+    return isReady;
   }
 
   tell(stanza: Buffer): boolean {
@@ -140,9 +144,13 @@ export class Resource implements ReaderHost {
     this.#inquiry.answered(this.management.numberOf(h));
   }
 
-  /** Asks the client how far it has got: because something is owed, or to find out whether it is there. */
+  /**
+   * Asks the client how far it has got, if something is owed: along with the next item, or by the next time alone.
+   * @param isAnyway at once, to find out whether it is there
+   */
   ask(isAnyway: boolean): void {
-    if (!this.#isClosed && (isAnyway || this.#inquiry.isDue)) this.#carrier.channel.write(this.#question());
+    const isAlone = this.#inquiry.tick() || isAnyway;
+    if (!this.#isClosed && isAlone) this.#carrier.channel.write(this.#question());
   }
 
   /** Goes on where a stream was cut: what its client has not got comes again. */
@@ -239,7 +247,7 @@ export class Resource implements ReaderHost {
   #question(): Buffer {
     if (this.management.isOn) {
       this.#inquiry.asked();
-      return this.#framed(requestElement().toString());
+      return framed(this.#carrier.channel.framing, REQUEST);
     }
     this.ledger.addPassing();
     this.#inquiry.asked();

@@ -17,8 +17,8 @@ import type { XmlNode } from "../xml/xml-node.ts";
 
 /** A client has so long to log in. */
 const LOGIN_MS = 30_000;
-/** A client is asked at least so often for what it has got. */
-const ASK_MS = 5000;
+/** Half of what lies between two questions to a client for what it has got. */
+const ASK_MS = 2500;
 const STANZAS: ReadonlySet<string> = new Set(["iq", "message", "presence"]);
 
 const CONDITIONS: Readonly<Record<CloseCode, string>> = {

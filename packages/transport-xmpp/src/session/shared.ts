@@ -3,6 +3,7 @@ import type { CutStreams } from "./cut-streams.ts";
 import type { ItemCodecs } from "../pubsub/item-codec.ts";
 import type { Login } from "../login/login.ts";
 import type { PubSubService } from "../pubsub/pubsub.ts";
+import type { Scratch } from "./scratch.ts";
 import type { Sessions } from "./sessions.ts";
 import type { SubscriptionStore } from "../pubsub/subscription-store.ts";
 
@@ -25,6 +26,7 @@ export interface Shared {
   readonly login: Login;
   readonly store: SubscriptionStore;
   readonly codecs: ItemCodecs;
+  readonly scratch: Scratch;
   readonly sessions: Sessions;
   readonly cutStreams: CutStreams;
   readonly pubsub: PubSubService;

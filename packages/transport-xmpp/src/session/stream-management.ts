@@ -87,9 +87,7 @@ export function failedElement(condition: string): Element {
 }
 
 /** `<r/>`. */
-export function requestElement(): Element {
-  return createElement("r", { xmlns: NS.sm });
-}
+export const REQUEST: Buffer = Buffer.from(createElement("r", { xmlns: NS.sm }).toString());
 
 /** `<a/>`. */
 export function answerElement(received: number): Element {

@@ -72,6 +72,11 @@ export class TcpConnection implements Channel, XmlHandler {
     return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 
+  /** Most often not: the kernel has taken them at once, and has a copy of its own. */
+  get isHolding(): boolean {
+    return this.#socket.writableLength > 0;
+  }
+
   faultOf(root: XmlNode): string | null {
     const isOpening = root.is("stream", NS.stream) && CONTENT.has(root.attribute("xmlns"));
     return isOpening ? versionFault(root) : "invalid-namespace";

@@ -8,6 +8,7 @@ import { Session } from "../session/session.ts";
 import type { Shared } from "../session/shared.ts";
 import { versionFault } from "../session/version-fault.ts";
 import { textFraming } from "./text-framing.ts";
+import { MAX_PLAIN_LENGTH, plainAnswer } from "../xml/plain-answer.ts";
 import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 import { XmlReader, type XmlHandler } from "../xml/xml-reader.ts";
@@ -64,6 +65,11 @@ export class WebSocketConnection implements Channel, XmlHandler {
 
   get isBacklogged(): boolean {
     return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
+  }
+
+  /** Most often not: the kernel has taken them at once, and has a copy of its own. */
+  get isHolding(): boolean {
+    return this.#socket.writableLength > 0;
   }
 
   faultOf(root: XmlNode): string | null {
@@ -137,6 +143,8 @@ export class WebSocketConnection implements Channel, XmlHandler {
     if (this.#isEnding) return;
     this.#session.heard();
     if (isBinary) return this.failed("bad-format");
+    const answer = data.length > MAX_PLAIN_LENGTH ? null : plainAnswer(data.toString("latin1"));
+    if (answer !== null) return this.#session.received(answer);
     const reader = new XmlReader(this, () => (this.#session.isLoggedIn ? LOGGED_IN : LOGGED_OUT), "document");
     reader.feed(data);
     reader.end();

@@ -1,4 +1,5 @@
 import { SaxesParser, type SaxesTagNS } from "saxes";
+import { plainAnswer } from "./plain-answer.ts";
 import { XmlNode } from "./xml-node.ts";
 
 /** Why input can't be read on; stream error conditions (RFC 6120 §4.9.3). */
@@ -99,6 +100,11 @@ export class XmlReader {
     const rest = isBetween && (!this.#hasBegun || /^\s*$/.test(text)) ? text.trimStart() : text;
     if (rest === "") return;
     this.#hasBegun = true;
+    const answer = isBetween && this.#unitDepth === 1 && this.#open.length === 1 ? plainAnswer(rest) : null;
+    if (answer !== null) {
+      this.#handler.received(answer);
+      return;
+    }
     try {
       this.#parser.write(rest);
       this.#refuseText(rest);
