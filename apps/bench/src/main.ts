@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { benchCommand } from "./command/bench-command.ts";
 import { helpText } from "./command/help.ts";
+import { ScenarioError } from "./plan/read-scenario.ts";
 
 const { options } = benchCommand;
 
@@ -16,7 +17,12 @@ try {
   else process.exitCode = await benchCommand.run(given, process);
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = isMisuse(error) ? 2 : 1;
+}
+
+/** Whether it was asked for something that there is not. */
+function isMisuse(error: unknown): boolean {
+  return error instanceof ScenarioError || (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS") === true;
 }
 
 /** @throws if there is no such option, or it has no value */

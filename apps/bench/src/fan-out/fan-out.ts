@@ -1,3 +1,4 @@
+import { ScenarioError } from "../plan/read-scenario.ts";
 import { buildGenerator } from "./fanload.ts";
 import { table } from "./fan-out-table.ts";
 import { fanOut, idle, rate, type Row } from "./scenarios.ts";
@@ -58,7 +59,7 @@ export function fanOutText(rows: readonly Row[], isJson: boolean): string {
 function chosen<Item>(names: readonly string[], all: readonly Item[], nameOf: (item: Item) => string): readonly Item[] {
   return names.map((name) => {
     const found = all.find((item) => nameOf(item) === name);
-    if (found === undefined) throw new Error(`there is no ${name}: choose from ${all.map(nameOf).join(", ")}`);
+    if (found === undefined) throw new ScenarioError(`there is no ${name}: choose from ${all.map(nameOf).join(", ")}`);
     return found;
   });
 }
