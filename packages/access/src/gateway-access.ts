@@ -115,7 +115,8 @@ export class GatewayAccess implements Access {
     if (this.#clock.monotonic() - this.#judgedAtMs < SETTLING_MS) {
       queueMicrotask(() => void this.#readers.judge(reader));
     }
-    if (this.#rules.sources.showEveryMs !== null) {
+    const { sources } = this.#rules;
+    if (!sources.isEmpty && sources.showEveryMs !== null) {
       // A source may have changed its mind since it let the reader in, and before it knew of it.
       queueMicrotask(() => this.#look(reader));
       this.#rounds.wake();

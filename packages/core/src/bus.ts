@@ -36,6 +36,13 @@ export interface ReadPage {
   readonly gap: Gap | null;
 }
 
+/** A read that is not done with its first page. */
+interface Begun {
+  readonly after: number;
+  readonly gap: Gap | null;
+  readonly page: Page | Promise<Page>;
+}
+
 const WINDOW: WindowLimits = { events: 50_000, bytes: 16 * 1024 * 1024 };
 const BATCH_BYTES = 64 * 1024;
 /**
@@ -113,20 +120,17 @@ export class Bus implements SubscriptionHost {
     return this.#log.append(drafts);
   }
 
-  /** A page for a reader that comes, asks and goes. @throws {SluiceError} `invalid-cursor` */
-  async read(interest: Interest, start: Start, limit: number): Promise<ReadPage> {
+  /**
+   * A page for a reader that comes, asks and goes; at once if the window has it, as for most who poll.
+   * @throws {SluiceError} `invalid-cursor`
+   */
+  read(interest: Interest, start: Start, limit: number): ReadPage | Promise<ReadPage> {
     const { after, gap } = this.resolve(start);
-    if (typeof start === "object" && "last" in start) {
-      const { events } = await this.lastPage(interest, start.last, after);
-      return { events, cursor: this.cursorAt(after), gap: null };
-    }
-    let page = await this.page(interest, after, limit, PAGE_BYTES);
-    let told = gap ?? (start !== "earliest" && page.gapUntil !== null ? this.gapFrom(after, page.gapUntil) : null);
-    while (page.events.length === 0 && !page.isCaughtUp) {
-      page = await this.page(interest, page.position, limit, PAGE_BYTES);
-      if (told === null && page.gapUntil !== null) told = this.gapFrom(after, page.gapUntil);
-    }
-    return { events: page.events, cursor: this.cursorAt(page.position), gap: told };
+    if (typeof start === "object" && "last" in start) return this.#readLast(interest, start.last, after);
+    const page = this.page(interest, after, limit, PAGE_BYTES);
+    const isDone = !(page instanceof Promise) && !isPassing(page) && page.gapUntil === null;
+    if (!isDone) return this.#readOn(interest, start, limit, { after, gap, page });
+    return { events: page.events, cursor: this.cursorAt(page.position), gap };
   }
 
   /** A reader that stays. It has no topics yet: see {@link Subscription.extend}. */
@@ -231,6 +235,23 @@ export class Bus implements SubscriptionHost {
     return CLOSE_REASONS.internal;
   }
 
+  async #readLast(interest: Interest, count: number, upTo: number): Promise<ReadPage> {
+    const { events } = await this.lastPage(interest, count, upTo);
+    return { events, cursor: this.cursorAt(upTo), gap: null };
+  }
+
+  /** Reads until there is something, or the head is reached. */
+  async #readOn(interest: Interest, start: Start, limit: number, begun: Begun): Promise<ReadPage> {
+    const { after } = begun;
+    let page = await begun.page;
+    let gap = begun.gap ?? (start !== "earliest" && page.gapUntil !== null ? this.gapFrom(after, page.gapUntil) : null);
+    while (isPassing(page)) {
+      page = await this.page(interest, page.position, limit, PAGE_BYTES);
+      if (gap === null && page.gapUntil !== null) gap = this.gapFrom(after, page.gapUntil);
+    }
+    return { events: page.events, cursor: this.cursorAt(page.position), gap };
+  }
+
   /** The way of a batch: matched to audiences, then sent to each at once or joined with what follows within milliseconds. */
   #fanOut(batch: readonly StoredEvent[]): void {
     this.#window.add(batch);
@@ -271,4 +292,9 @@ export class Bus implements SubscriptionHost {
     const events = page.events.filter((event) => event.position <= this.#head);
     return { ...page, events, position: this.#head, isCaughtUp: true };
   }
+}
+
+/** Whether a page has nothing, and more is to be looked at. */
+function isPassing(page: Page): boolean {
+  return page.events.length === 0 && !page.isCaughtUp;
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { Bus, type BusOptions } from "../src/bus.ts";
-import { SluiceError } from "../src/errors.ts";
 import type { StoredEvent } from "../src/event.ts";
 import type { Gap } from "../src/gap.ts";
 import { interestIn } from "../src/interest.ts";
@@ -208,11 +207,11 @@ describe("a page", () => {
     }
   });
 
-  it("refuses what is no cursor", async () => {
+  it("refuses what is no cursor", () => {
     const { bus } = setUp();
     for (const cursor of ["", "x", "a-b-c", "A-1", "a-01", "a-1 ", "a-zzzzzzzzzzzzzz", "latest"]) {
-      await expect(bus.read(all, { cursor }, 1)).rejects.toSatisfy(
-        (error) => error instanceof SluiceError && error.code === "invalid-cursor",
+      expect(() => bus.read(all, { cursor }, 1)).toThrow(
+        expect.objectContaining({ name: "SluiceError", code: "invalid-cursor" }),
       );
     }
   });

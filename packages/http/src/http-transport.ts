@@ -9,8 +9,11 @@ export interface HttpTransport extends Transport {
   readonly register?: (fastify: FastifyInstance) => Promise<void>;
   /** Whether its readers stay, and so need a seat. */
   readonly holdsConnection: boolean;
-  /** Answers a plain request. Settles when the answer has been handed to Fastify, or the reply was hijacked. */
-  readonly respond?: (read: ReadRequest, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+  /**
+   * Answers a plain request, now or later: it may be done, or its promise settle, before the answer is there. What it
+   * throws is answered as a fault.
+   */
+  readonly respond?: (read: ReadRequest, request: FastifyRequest, reply: FastifyReply) => Promise<void> | void;
   /** Takes a socket whose upgrade has been accepted. */
   readonly connect?: (read: ReadRequest, socket: WebSocket, request: FastifyRequest) => void;
 }

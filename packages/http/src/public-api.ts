@@ -101,7 +101,8 @@ function registerRead(fastify: FastifyInstance, path: string, { admission, meter
       return "upgrade";
     }
     try {
-      await transport.respond?.(read, request, reply);
+      const answering = transport.respond?.(read, request, reply);
+      if (answering !== undefined) await answering;
     } catch (error) {
       read.seat?.release();
       meter.refused(transport.name, toFault(error).code);

@@ -1,7 +1,6 @@
 import {
   SluiceError,
   type Bus,
-  type Clock,
   type CloseReason,
   type ErrorCode,
   type Gap,
@@ -11,18 +10,15 @@ import {
   type Subscription,
 } from "@sluice/core";
 import { pageBody, sendPage, type PageBody, type ReadRequest } from "@sluice/http";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply } from "fastify";
 import type { Socket } from "node:net";
 import type { PageBytes, PageCodec } from "./page-codec.ts";
+import type { WaitQueue } from "./wait-queue.ts";
 
-/** What a wait needs beside its request. */
-export interface WaitContext {
+/** What the waits of a transport share. */
+export interface WaitSurroundings {
   readonly bus: Bus;
-  readonly clock: Clock;
   readonly meter: Meter;
-  readonly codec: PageCodec;
-  /** Called once, when the wait is over. */
-  readonly onEnd: (wait: Wait) => void;
 }
 
 /** How a wait that ends without a page is told. */
@@ -39,35 +35,41 @@ const FAULTS: Readonly<Record<CloseReason["code"], ErrorCode>> = {
 /** One client that waits for its page: a sink that takes one batch. It ends once, by whatever comes first. */
 export class Wait implements Sink<PageBytes> {
   readonly codec: PageCodec;
-  readonly #context: WaitContext;
+  /** Monotonic milliseconds at which it runs out; the queue's own business. */
+  endsAtMs = 0;
+  readonly #surroundings: WaitSurroundings;
+  readonly #queue: WaitQueue;
   readonly #read: ReadRequest;
   readonly #reply: FastifyReply;
   readonly #socket: Socket;
   readonly #subscription: Subscription<PageBytes>;
-  readonly #cursor: string;
   readonly #onClose = (): void => void this.#end();
   #guard: Guard | null = null;
-  #cancelTimer: (() => void) | null = null;
   #isOver = false;
 
-  /** @param cursor of the empty page that the client has in effect; what comes after it ends the wait */
-  constructor(context: WaitContext, read: ReadRequest, request: FastifyRequest, reply: FastifyReply, cursor: string) {
-    this.codec = context.codec;
-    this.#context = context;
+  /** @param queue of the waits that are as long */
+  constructor(
+    surroundings: WaitSurroundings,
+    codec: PageCodec,
+    queue: WaitQueue,
+    read: ReadRequest,
+    reply: FastifyReply,
+  ) {
+    this.codec = codec;
+    this.#surroundings = surroundings;
+    this.#queue = queue;
     this.#read = read;
     this.#reply = reply;
-    this.#socket = request.raw.socket;
-    this.#cursor = cursor;
-    this.#subscription = context.bus.subscribe(this);
+    this.#socket = reply.raw.req.socket;
+    this.#subscription = surroundings.bus.subscribe(this);
   }
 
-  /** Waits for `waitMs` at the most. */
-  begin(waitMs: number): void {
-    const { clock, meter } = this.#context;
-    meter.connections(this.codec.transport, 1);
+  /** @param cursor of the empty page that the client has in effect; what comes after it ends the wait */
+  begin(cursor: string): void {
+    const { access, principal, filters, interest } = this.#read;
+    this.#surroundings.meter.connections(this.codec.transport, 1);
     // Of the socket, since a request that waits behind another on the same connection hears of nothing else.
-    this.#socket.once("close", this.#onClose);
-    const { access, principal, filters } = this.#read;
+    this.#socket.on("close", this.#onClose);
     this.#guard = access.guard(
       principal,
       () => filters,
@@ -78,8 +80,8 @@ export class Wait implements Sink<PageBytes> {
       this.#end();
       return;
     }
-    this.#cancelTimer = clock.after(waitMs, () => this.answer());
-    this.#subscription.add(this.#read.interest, { cursor: this.#cursor });
+    this.#queue.add(this);
+    this.#subscription.add(interest, { cursor });
   }
 
   write(bytes: PageBytes): boolean {
@@ -95,7 +97,7 @@ export class Wait implements Sink<PageBytes> {
 
   /** Ends the wait with an empty page: nothing that matches is new. */
   answer(): void {
-    this.#send(pageBody([], this.#context.bus.cursorAt(this.#subscription.resumePosition), null));
+    this.#send(pageBody([], this.#surroundings.bus.cursorAt(this.#subscription.resumePosition), null));
   }
 
   /** The gateway is stopping: the same, and the connection ends with it. */
@@ -119,12 +121,11 @@ export class Wait implements Sink<PageBytes> {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#subscription.close();
-    this.#cancelTimer?.();
+    this.#queue.remove(this);
     this.#guard?.release();
     this.#socket.off("close", this.#onClose);
     this.#read.seat?.release();
-    this.#context.meter.connections(this.codec.transport, -1);
-    this.#context.onEnd(this);
+    this.#surroundings.meter.connections(this.codec.transport, -1);
     if (!this.#socket.destroyed) return true;
     this.#reply.hijack();
     return false;

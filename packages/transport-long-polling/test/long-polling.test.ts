@@ -89,6 +89,37 @@ describe("a wait", () => {
     expect(gateway.bus.audienceCount).toBe(0);
   });
 
+  test("ends when its own time is over, however many began before it or are longer", async () => {
+    const clock = new ManualClock();
+    await start({ clock });
+    const idle = clock.pending;
+    const ended: string[] = [];
+    const begin = async (name: string, query: string): Promise<void> => {
+      const before = gateway.connections.get("long-polling") ?? 0;
+      void poll(query).then(() => ended.push(name));
+      await waiting(before + 1);
+    };
+    await begin("first", "topic=a&wait=20");
+    await begin("long", "topic=a&wait=30");
+    await begin("met", "topic=b&wait=20");
+    clock.advance(7000);
+    await begin("second", "topic=a&wait=20");
+    expect(clock.pending - idle).toBe(2);
+    await gateway.publish("b", 1);
+    await until(() => ended.length === 1, "the one that was met");
+    clock.advance(13_000);
+    await until(() => ended.length === 2, "the first");
+    clock.advance(6999);
+    await waiting(2);
+    clock.advance(1);
+    await until(() => ended.length === 3, "the second");
+    expect(clock.pending - idle).toBe(1);
+    clock.advance(3000);
+    await until(() => ended.length === 4, "the long one");
+    expect(ended).toEqual(["met", "first", "second", "long"]);
+    expect(clock.pending).toBe(idle);
+  });
+
   test.each([
     ["wait=50", {}, "wait=5"],
     ["", { prefer: "wait=600" }, "wait=5"],
