@@ -82,6 +82,10 @@ test.each([
   [["--compare", "nothing.json"], "bench: --compare needs two files, one after the other\n"],
   [["--quick", "--scenario", "some.yaml"], "bench: --quick is a scenario, and so is --scenario\n"],
   [["sideways"], "bench: there is no sideways: choose from fan-out, idle, rate\n"],
+  [
+    ["fan-out", "--server", "nobody"],
+    "bench: there is no nobody: choose from sluice, sluice-memory, ws-tuned, nchan-2w\n",
+  ],
 ])("%j is told in one line what is wrong", async (args, line) => {
-  await expect(run(process.execPath, [MAIN, ...args])).rejects.toMatchObject({ code: 1, stdout: "", stderr: line });
+  await expect(run(process.execPath, [MAIN, ...args])).rejects.toMatchObject({ code: 2, stdout: "", stderr: line });
 });
