@@ -12,7 +12,7 @@ import {
   type Transport,
 } from "@sluice/core";
 import type { RestHooks } from "@sluice/transport-rest-hooks";
-import { createHttpServer, publicApi, Seats, type HttpTransport } from "@sluice/http";
+import { applyCors, createHttpServer, publicApi, Seats, type HttpTransport } from "@sluice/http";
 import type { XmppComponent, XmppTransport } from "@sluice/transport-xmpp";
 import type { FastifyInstance } from "fastify";
 import type { Server } from "node:http";
@@ -248,10 +248,12 @@ class RunningGateway implements Gateway {
     });
     const unused = new UnusedConnections(server.server);
     this.#unused = unused;
-    server.addHook("onRequest", (request, _reply, done) => {
+    server.addHook("onRequest", (request, reply, done) => {
       unused.used(request.raw.socket);
       if (this.#phase === "ready") return done();
-      // On a connection that was open before the listener was closed.
+      // On a connection that was open before the listener was closed. Pages of other origins may read why, and when to
+      // come again.
+      applyCors(request, reply, this.#config.public.cors);
       meter.refused("http", "draining");
       return done(new SluiceError("draining", "The gateway is stopping.", { retryAfterSeconds: RETRY_AFTER_SECONDS }));
     });

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, describe, expect, test } from "vitest";
 import { request } from "undici";
 import { startGateway, type Gateway } from "../src/gateway.ts";
@@ -74,6 +75,23 @@ describe("health", () => {
     publisher.destroy();
     await draining;
     await expect(ask(`${adminUrl}/healthz`)).rejects.toThrow();
+  });
+
+  test("whoever is refused while it drains may read why, from another origin too", async () => {
+    const gateway = await start({
+      public: { listen: "127.0.0.1:0", cors: { origins: ["https://a.example"] } },
+      drain: { spread: "100ms", timeout: "20s" },
+    });
+    const { hostname, port } = new URL(gateway.publicUrl);
+    const client = connect(Number(port), hostname);
+    client.write("POST /realtime/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
+    client.write("Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    expect(String(await once(client, "data"))).toMatch(/^HTTP\/1\.1 100 /);
+    const draining = gateway.drain();
+    client.write("{}GET /realtime/events?topic=t HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n");
+    const answers = await text(client);
+    expect(answers).toMatch(/HTTP\/1\.1 503 [^]*access-control-allow-origin: https:\/\/a\.example\r\n/i);
+    await draining;
   });
 
   test("not ready when the log takes no events", async () => {
