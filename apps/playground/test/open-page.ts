@@ -10,14 +10,16 @@ const PATIENCE = { timeout: 45_000, interval: 50 } as const;
 /** What Chromium says by itself when a connection breaks: no page can keep it from that. Nothing else is let pass. */
 const OF_THE_NETWORK =
   /^(?:Failed to load resource|WebSocket connection to '[^']*' failed: Error (?:in connection establishment|during WebSocket handshake)): net::ERR_[A-Z_]+$/;
+/** What it says of a request that meets a gateway that is just going. */
+const OF_A_DRAIN = /^Failed to load resource: the server responded with a status of 503 \(Service Unavailable\)$/;
 
 /** The page in a browser, and what a test does with it. */
 export class OpenPage {
   readonly page: Page;
   /** What the console had and should not have had. */
   readonly complaints: string[] = [];
-  /** Somebody has broken connections on purpose: from now on the browser may say so. */
-  isInTrouble = false;
+  /** What the browser may say, once somebody has made trouble on purpose. */
+  readonly #allowed: RegExp[] = [];
 
   private constructor(page: Page) {
     this.page = page;
@@ -48,7 +50,7 @@ export class OpenPage {
 
   /** Presses one of a lane's buttons. */
   async trouble(name: LaneName, button: string): Promise<void> {
-    this.isInTrouble = true;
+    this.#allowed.push(OF_THE_NETWORK);
     await this.lane(name).getByRole("button", { name: button, exact: true }).click();
   }
 
@@ -59,13 +61,14 @@ export class OpenPage {
 
   /** Presses one of the buttons for all lanes. */
   async troubleAll(button: string): Promise<void> {
-    this.isInTrouble = true;
+    this.#allowed.push(OF_THE_NETWORK);
     await this.page.getByRole("group", { name: "Trouble for all lanes" }).getByRole("button", { name: button }).click();
   }
 
   /** Ends the gateway, which is started again. */
   async toGateway(button: "Restart" | "Kill"): Promise<void> {
-    this.isInTrouble = true;
+    this.#allowed.push(OF_THE_NETWORK);
+    if (button === "Restart") this.#allowed.push(OF_A_DRAIN);
     const buttons = this.page.getByRole("group", { name: "Trouble for the gateway" });
     await buttons.getByRole("button", { name: button }).click();
   }
@@ -115,7 +118,7 @@ export class OpenPage {
 
   #hear(message: ConsoleMessage): void {
     if (message.type() !== "error" && message.type() !== "warning") return;
-    if (this.isInTrouble && OF_THE_NETWORK.test(message.text())) return;
+    if (this.#allowed.some((saying) => saying.test(message.text()))) return;
     this.complaints.push(message.text());
   }
 }
