@@ -265,6 +265,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     const dark = await ground();
     expect(dark).not.toBe(light);
     await page.reload();
+    await open.untilConnected();
     expect(await ground()).toBe(dark);
     await page.getByRole("radio", { name: "Auto" }).check();
     expect(await ground()).toBe(light);
