@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import { text as textOf } from "node:stream/consumers";
 import { afterEach, describe, expect, test } from "vitest";
 import { request } from "undici";
 import { startGateway, type Gateway } from "../src/gateway.ts";
@@ -89,7 +89,7 @@ describe("health", () => {
     expect(String(await once(client, "data"))).toMatch(/^HTTP\/1\.1 100 /);
     const draining = gateway.drain();
     client.write("{}GET /realtime/events?topic=t HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n");
-    const answers = await text(client);
+    const answers = await textOf(client);
     expect(answers).toMatch(/HTTP\/1\.1 503 [^]*access-control-allow-origin: https:\/\/a\.example\r\n/i);
     await draining;
   });
