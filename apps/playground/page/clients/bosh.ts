@@ -17,6 +17,8 @@ const SILENCE_MS = (WAIT_SECONDS + 10) * 1_000;
 const PAGE = 100;
 /** Items that are remembered to tell those that come twice. */
 const REMEMBERED = 2_000;
+/** Live items that may wait until what was missed before them has come. */
+const HELD_MAX = 2_000;
 
 /** Strophe's types can't be found as modules are resolved here: this is as much of them as is used. */
 interface StropheConnection {
@@ -38,6 +40,14 @@ interface Stanza {
   up(): Stanza;
 }
 
+/** Where the reader of one node is. */
+interface Place {
+  /** That of the newest item that was handed on. */
+  cursor: string;
+  /** Live items that wait until what was missed before them has come; `null` when nothing is missed. */
+  held: Element[] | null;
+}
+
 /** Options of {@link BoshReader}. */
 export interface BoshReaderOptions extends ReaderOptions {
   /** Path of the connection manager. */
@@ -51,15 +61,14 @@ export interface BoshReaderOptions extends ReaderOptions {
  * XMPP over BOSH, with Strophe: a chat protocol in HTTP requests that the gateway holds until there is something to tell.
  *
  * It logs in as nobody, so nobody keeps its place at the gateway: after each login it subscribes, and then asks for the
- * items behind its cursor. An item may come twice so; its id, the cursor, tells.
+ * items behind its cursor. What comes live meanwhile waits for these. An item may come twice so; its id, the cursor, tells.
  */
 export class BoshReader implements Reader {
   readonly #options: BoshReaderOptions;
   readonly #listener: ReaderListener;
   readonly #backoff = new Backoff();
   readonly #seen = new Set<string>();
-  /** Where the reader of each node is. */
-  readonly #cursors: Map<string, string>;
+  readonly #places: ReadonlyMap<string, Place>;
   #connection: StropheConnection | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -67,7 +76,7 @@ export class BoshReader implements Reader {
     Strophe.setLogLevel(Strophe.LogLevel.FATAL);
     this.#options = options;
     this.#listener = options.listener;
-    this.#cursors = new Map(NODES.map((node) => [node, options.after]));
+    this.#places = new Map(NODES.map((node) => [node, { cursor: options.after, held: null }]));
     this.#open();
   }
 
@@ -88,7 +97,7 @@ export class BoshReader implements Reader {
     connection.addHandler(
       (message) => {
         const isCurrent = connection === this.#connection;
-        if (isCurrent) this.#take(message);
+        if (isCurrent) this.#takeLive(connection, message);
         return isCurrent;
       },
       null,
@@ -133,29 +142,42 @@ export class BoshReader implements Reader {
 
   #subscribe(connection: StropheConnection): void {
     connection.send($pres());
-    for (const node of NODES) {
+    for (const [node, place] of this.#places) {
+      place.held = [];
       const subscribe = this.#ask("set").c("subscribe", { node, jid: connection.jid });
       const refused = (): void => connection.disconnect("refused");
-      connection.sendIQ(subscribe, () => this.#catchUp(connection, node), refused);
+      connection.sendIQ(subscribe, () => this.#catchUp(connection, node, place), refused);
     }
   }
 
   /** Asks for what was missed, a page after the other. */
-  #catchUp(connection: StropheConnection, node: string): void {
+  #catchUp(connection: StropheConnection, node: string, place: Place): void {
     const items = this.#ask("get").c("items", { node }).up();
     items.c("set", { xmlns: RSM }).c("max").t(String(PAGE)).up();
-    items.c("after").t(this.#cursors.get(node) ?? "");
+    items.c("after").t(place.cursor);
     connection.sendIQ(
       items,
       (answer) => {
-        const count = this.#take(answer, node);
-        if (answer.getElementsByTagName("gap").length > 0) this.#listener.gap();
-        if (count >= PAGE) return this.#catchUp(connection, node);
+        const missed = [...answer.getElementsByTagName("item")];
+        this.#take(place, missed);
+        this.#tellGap(answer);
+        if (missed.length >= PAGE) return this.#catchUp(connection, node, place);
+        this.#take(place, place.held ?? []);
+        place.held = null;
         this.#backoff.reset();
-        this.#listener.state("open");
+        if ([...this.#places.values()].every(({ held }) => held === null)) this.#listener.state("open");
       },
       () => connection.disconnect("refused"),
     );
+  }
+
+  #takeLive(connection: StropheConnection, message: Element): void {
+    this.#tellGap(message);
+    const place = this.#places.get(message.getElementsByTagName("items")[0]?.getAttribute("node") ?? "");
+    if (place === undefined) return;
+    const items = message.getElementsByTagName("item");
+    if (place.held === null) this.#take(place, items);
+    else if (place.held.push(...items) > HELD_MAX) connection.disconnect("too much at once");
   }
 
   #ask(type: "get" | "set"): Stanza {
@@ -163,22 +185,22 @@ export class BoshReader implements Reader {
     return iq.c("pubsub", { xmlns: PUBSUB });
   }
 
-  /** Hands over the items of a stanza; how many there were. */
-  #take(stanza: Element, asked?: string): number {
-    const node = asked ?? stanza.getElementsByTagName("items")[0]?.getAttribute("node") ?? "";
-    const items = [...stanza.getElementsByTagName("item")];
+  #take(place: Place, items: Iterable<Element>): void {
     for (const item of items) {
       const cursor = item.getAttribute("id") ?? "";
-      this.#cursors.set(node, cursor);
       const event = JSON.parse(item.textContent) as OrderEvent;
       if (this.#seen.has(cursor)) {
         this.#listener.repeated(event);
         continue;
       }
+      place.cursor = cursor;
       this.#remember(cursor);
       this.#listener.event(event);
     }
-    return items.length;
+  }
+
+  #tellGap(stanza: Element): void {
+    if (stanza.getElementsByTagName("gap").length > 0) this.#listener.gap();
   }
 
   #remember(cursor: string): void {
