@@ -1,15 +1,18 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Comparison } from "../src/report/compare.ts";
 import type { Results } from "../src/results.ts";
+import { sampleResults, sampleRun } from "./support/sample-results.ts";
 
 const run = promisify(execFile);
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const WAIT = { timeout: 60_000, interval: 20 };
 const NONE = { lost: 0, doubled: 0, disordered: 0 };
 
 let folder = "";
@@ -77,10 +80,68 @@ test(
   },
 );
 
+test.runIf(process.platform === "linux")(
+  "killed in the middle it leaves nothing running, and no folder",
+  { timeout: 120_000 },
+  async () => {
+    const scratch = join(folder, "scratch");
+    mkdirSync(scratch);
+    const child = spawn(process.execPath, [...tiny("--transports", "sse", "--peers", "nchan")], {
+      env: { ...process.env, TMPDIR: scratch },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    // What it starts is in a folder there, and says so in its command line.
+    await vi.waitFor(() => expect(processesNaming(scratch).join()).toContain("sluice.json"), WAIT);
+    child.kill("SIGKILL");
+    // Clients and publisher share its stderr: the stream ends with the last of them.
+    child.stderr.resume();
+    await once(child, "close");
+    await vi.waitFor(() => {
+      expect(processesNaming(scratch)).toEqual([]);
+      expect(readdirSync(scratch)).toEqual([]);
+    }, WAIT);
+  },
+);
+
+test("--compare with --json prints what has changed, and nothing else", async () => {
+  const [before, after] = ["before.json", "after.json"].map((name) => join(folder, name)) as [string, string];
+  const slower = sampleRun({ delay: { ...sampleRun().delay, p99Ms: 9 } });
+  writeFileSync(before, JSON.stringify(sampleResults([sampleRun()])));
+  writeFileSync(after, JSON.stringify(sampleResults([slower])));
+  const { stdout } = await run(process.execPath, [MAIN, "--json", "--compare", before, after]);
+  const { runs } = JSON.parse(stdout) as Comparison;
+  expect(runs).toMatchObject([{ name: "WebSocket", figures: { p99Ms: { before: 4.5, after: 9 } } }]);
+});
+
+/** Command lines in which that stands. */
+function processesNaming(text: string): readonly string[] {
+  const lines = readdirSync("/proc").map((name) => {
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, "utf8");
+    } catch {
+      return "";
+    }
+  });
+  return lines.filter((line) => line.includes(text));
+}
+
+test.runIf(process.platform === "linux").each(["/proc", "/proc/some/where", "/sys/some", "/dev/null/some"])(
+  "%s, where nothing can be written, is refused before anything is measured",
+  async (out) => {
+    const refused = run(process.execPath, [MAIN, "--quick", "--out", out]);
+    const stderr = expect.stringMatching(/^bench: --out: nothing can be written to .*: E[A-Z]+: .*\n$/) as string;
+    await expect(refused).rejects.toMatchObject({ code: 2, stdout: "", stderr });
+  },
+);
+
 test.each([
   [["--clients", "none"], "bench: --clients: expected a whole number from 1 to 100000\n"],
   [["--compare", "nothing.json"], "bench: --compare needs two files, one after the other\n"],
   [["--quick", "--scenario", "some.yaml"], "bench: --quick is a scenario, and so is --scenario\n"],
+  [["--quick", "--compare", "one.json", "other.json"], "bench: --quick means nothing with --compare\n"],
+  [["rate", "--clients", "5"], "bench: --clients means nothing with rate\n"],
+  [["--kind", "ws"], "bench: --kind means nothing without fan-out, idle, rate\n"],
+  [["--transports", "sse", "--intervals", "1s"], "bench: --intervals means nothing without polling\n"],
   [["sideways"], "bench: there is no sideways: choose from fan-out, idle, rate\n"],
   [
     ["fan-out", "--server", "nobody"],

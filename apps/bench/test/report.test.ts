@@ -2,10 +2,12 @@ import { stripVTControlCharacters } from "node:util";
 import { SaxesParser } from "saxes";
 import { describe, expect, test } from "vitest";
 import { compare } from "../src/report/compare.ts";
+import { comparisonText } from "../src/report/comparison-text.ts";
 import { digits, duration, size } from "../src/report/figures.ts";
 import { plotFiles } from "../src/report/plot-files.ts";
 import { renderHtml } from "../src/report/html-report.ts";
 import { terminalTable } from "../src/report/terminal-table.ts";
+import type { Run } from "../src/results.ts";
 import { sampleResults, sampleRun } from "./support/sample-results.ts";
 
 const plain = stripVTControlCharacters;
@@ -134,28 +136,26 @@ describe("the plots as files", () => {
 
 describe("comparing", () => {
   const before = sampleResults([sampleRun(), sampleRun({ label: "SSE" }), sampleRun({ label: "gone" })]);
+  const toldWith = (runs: readonly Run[]): string => plain(comparisonText(compare(before, sampleResults(runs))));
 
   test("tells what moved by more than a tenth, and by how much", () => {
     const slower = sampleRun({ delay: { ...sampleRun().delay, p99Ms: 9, p50Ms: 1.3 } });
-    const text = plain(
-      compare(before, sampleResults([slower, sampleRun({ label: "SSE" }), sampleRun({ label: "new" })])),
-    );
-    expect(text).toMatch(/WebSocket\n +p99, ms +4\.5 → 9 +× 2\n/);
+    const text = toldWith([slower, sampleRun({ label: "SSE" }), sampleRun({ label: "new" })]);
+    expect(text).toMatch(/WebSocket\n +p99 +4\.5 ms → 9 ms +× 2\n/);
     expect(text).not.toContain("p50");
     expect(text).toContain("No figure moved by more than a tenth: SSE.");
     expect(text).toMatch(/new\n +only in the second/);
     expect(text).toMatch(/gone\n +only in the first/);
   });
 
-  test("losses are always told", () => {
-    const lossy = sampleRun({ losses: { lost: 2, doubled: 0, disordered: 0 } });
-    expect(plain(compare(before, sampleResults([lossy])))).toMatch(/losses +none → 2 lost/);
+  test("losses are always told, and who never came back any more", () => {
+    expect(toldWith([sampleRun({ losses: { lost: 2, doubled: 0, disordered: 0 } })])).toMatch(/losses +none → 2 lost/);
+    const storm = { wholeAfterMs: null, losses: { lost: 0, doubled: 0, disordered: 0 } };
+    expect(toldWith([sampleRun({ storm })])).toMatch(/whole after a storm +420 ms → –\n/);
   });
 
   test("another load is another run", () => {
     const load = { ...sampleRun().load, clients: 400 };
-    expect(plain(compare(before, sampleResults([sampleRun({ load })])))).toContain(
-      "only in the second, or under another load",
-    );
+    expect(toldWith([sampleRun({ load })])).toContain("only in the second, or under another load");
   });
 });

@@ -7,9 +7,17 @@ import { scenarioFile } from "../plan/scenario-file.ts";
 import { FULL, QUICK, type Scenario } from "../plan/scenario.ts";
 import type { ProgressOutput } from "../progress/progress.ts";
 import { compare } from "../report/compare.ts";
+import { comparisonText } from "../report/comparison-text.ts";
 import { terminalTable } from "../report/terminal-table.ts";
 import { gateway } from "../servers/gateway.ts";
-import { OPTIONS, SCENARIO_OPTIONS, type OptionSpec } from "./options.ts";
+import {
+  COMPARE_OPTIONS,
+  FAN_OUT_OPTIONS,
+  OPTIONS,
+  RUN_OPTIONS,
+  SCENARIO_OPTIONS,
+  type OptionSpec,
+} from "./options.ts";
 import { makeFolder, readResults, writeResults } from "./results-files.ts";
 
 /** What the command was called with. */
@@ -59,21 +67,24 @@ export const benchCommand: {
 
 async function run(given: Given, io: Io): Promise<0 | 1> {
   const before = given.text("compare");
-  if (before !== undefined) return compareFiles(before, given.positionals, io);
+  if (before !== undefined) return compareFiles(before, given, io);
   if (given.positionals.length > 0) return runFanOut(given, io);
   return runTransports(given, io);
 }
 
-async function compareFiles(before: string, positionals: readonly string[], { stdout }: Io): Promise<0> {
-  const [after, ...more] = positionals;
+async function compareFiles(before: string, given: Given, { stdout }: Io): Promise<0> {
+  refuseOthers(given, COMPARE_OPTIONS, "with --compare");
+  const [after, ...more] = given.positionals;
   if (after === undefined || more.length > 0) throw new ScenarioError("--compare needs two files, one after the other");
-  stdout.write(compare(await readResults(before), await readResults(after)));
+  const comparison = compare(await readResults(before), await readResults(after));
+  stdout.write(given.has("json") ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison));
   return 0;
 }
 
 async function runFanOut(given: Given, { stdout, stderr }: Io): Promise<0> {
   const unknown = given.positionals.find((mode) => !FAN_OUT_MODES.includes(mode));
   if (unknown !== undefined) throw new ScenarioError(`there is no ${unknown}: choose from ${FAN_OUT_MODES.join(", ")}`);
+  refuseOthers(given, FAN_OUT_OPTIONS, `with ${given.positionals.join(", ")}`);
   const rows = await measureFanOut({
     modes: given.positionals,
     kinds: (given.text("kind") ?? "ws,sse").split(","),
@@ -86,6 +97,7 @@ async function runFanOut(given: Given, { stdout, stderr }: Io): Promise<0> {
 }
 
 async function runTransports(given: Given, { stdout, stderr }: Io): Promise<0 | 1> {
+  refuseOthers(given, RUN_OPTIONS, `without ${FAN_OUT_MODES.join(", ")}`);
   const scenario = await scenarioOf(given);
   const folder = given.text("out") ?? DEFAULT_FOLDER;
   await makeFolder(folder);
@@ -96,13 +108,20 @@ async function runTransports(given: Given, { stdout, stderr }: Io): Promise<0 | 
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
     const results = await runScenario(scenario, { kinds: [gateway, ...peers], signal: stop.signal, output: stderr });
-    const { results: file, report } = await writeResults(results, folder);
+    // Before anything is written: what has been measured is seen, even if the disk is full by now.
     stdout.write(given.has("json") ? `${JSON.stringify(results, null, 2)}\n` : terminalTable(results));
+    const { results: file, report } = await writeResults(results, folder);
     stderr.write(`${file}\n${report}\n`);
     return stop.signal.aborted || results.runs.length === 0 ? INTERRUPTED : 0;
   } finally {
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
+}
+
+/** @throws {ScenarioError} if an option was given that would change nothing */
+function refuseOthers(given: Given, meant: Readonly<Record<string, OptionSpec>>, where: string): void {
+  const other = Object.keys(OPTIONS).find((name) => given.has(name) && !Object.hasOwn(meant, name));
+  if (other !== undefined) throw new ScenarioError(`--${other} means nothing ${where}`);
 }
 
 async function scenarioOf(given: Given): Promise<Scenario> {
@@ -113,5 +132,9 @@ async function scenarioOf(given: Given): Promise<Scenario> {
     const text = given.text(name);
     return text === undefined ? [] : [[name.replaceAll("-", "_"), text] as const];
   });
-  return readScenario(base, Object.fromEntries(said), (key) => `--${key.replaceAll("_", "-")}`);
+  const scenario = readScenario(base, Object.fromEntries(said), (key) => `--${key.replaceAll("_", "-")}`);
+  if (given.has("intervals") && !scenario.transports.includes("polling")) {
+    throw new ScenarioError("--intervals means nothing without polling");
+  }
+  return scenario;
 }

@@ -27,15 +27,32 @@ export const SCENARIO_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   "client-processes": { value: "N", help: "Processes that the clients are spread over." },
 };
 
-/** All options. */
-export const OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  quick: { help: "A first look: every transport, below a minute on a quiet machine." },
+const JSON_OPTION: Readonly<Record<string, OptionSpec>> = {
+  json: { help: "Print results.json, or what has changed, instead of the tables." },
+};
+
+/** Of a benchmark of the transports. */
+export const RUN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  quick: { help: "A first look: every transport, below a minute." },
   scenario: { value: "FILE", help: "What to measure, in YAML; the options below override it." },
   ...SCENARIO_OPTIONS,
   out: { value: "FOLDER", help: "Where results.json and report.html go; bench-results unless given." },
-  json: { help: "Print results.json instead of the tables; not with --compare." },
+  ...JSON_OPTION,
+};
+
+/** Of a comparison. */
+export const COMPARE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   compare: { value: "FILE", help: "Measure nothing: what changed from this results.json to the one that follows." },
+  ...JSON_OPTION,
+};
+
+/** Of what is measured with the generator in C. */
+export const FAN_OUT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   kind: { value: "NAME,…", help: `${FAN_OUT_MODES.join(", ")}: ws, sse or both.` },
   server: { value: "NAME,…", help: `${FAN_OUT_MODES.join(", ")}: beside what; of ${FAN_OUT_SERVERS.join(", ")}.` },
   rounds: { value: "N", help: "fan-out: how often; the medians are shown. 3 unless given." },
+  ...JSON_OPTION,
 };
+
+/** All options. */
+export const OPTIONS: Readonly<Record<string, OptionSpec>> = { ...RUN_OPTIONS, ...COMPARE_OPTIONS, ...FAN_OUT_OPTIONS };

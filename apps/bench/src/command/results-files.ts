@@ -1,14 +1,33 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { ScenarioError } from "../plan/read-scenario.ts";
 import type { Results } from "../results.ts";
 
-/** Makes the folder of the results, before minutes are spent on them. @throws {ScenarioError} if it can't be made */
+/**
+ * Makes the folder of the results and tries to write there, before minutes are spent on them.
+ * @throws {ScenarioError} if that can't be
+ */
 export async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makePath(resolve(folder));
+    await rm(await mkdtemp(join(folder, ".bench-")), { recursive: true });
   } catch (error) {
-    throw new ScenarioError(`--out: the folder ${folder} can't be made`, { cause: error });
+    // `EACCES: permission denied`, without the call that met it.
+    const [why] = (error as Error).message.split(",", 1);
+    throw new ScenarioError(`--out: nothing can be written to ${folder}: ${why}`, { cause: error });
+  }
+}
+
+/** Node's own way to make a path never comes back where nothing can be made at all, as below `/proc`. */
+async function makePath(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || dirname(folder) === folder) throw error;
+    await makePath(dirname(folder));
+    await mkdir(folder);
   }
 }
 

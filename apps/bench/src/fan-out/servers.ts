@@ -1,14 +1,18 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { freePorts } from "../servers/ports.ts";
+import { ServerProcesses, type ServerCommand } from "../servers/server-process.ts";
 
 /** How readers of a benchmark read. */
 export type Kind = "ws" | "sse";
+
+/** Where a server listens. */
+interface Ports {
+  readonly port: number;
+  /** For publications, where they are not taken on the same one. */
+  readonly admin: number;
+}
 
 /** A server that can be measured. */
 export interface ServerKind {
@@ -16,16 +20,11 @@ export interface ServerKind {
   /** What the generator is told about subscribing; `null`: this server does not know the kind. */
   subscribe(kind: Kind): readonly string[] | null;
   /** What the generator is told about publishing. */
-  readonly publish: readonly string[];
+  publish(ports: Ports): readonly string[];
   /** The command to start, in a folder of its own that is there while it runs. */
-  command(folder: string): Promise<readonly [program: string, ...options: string[]]>;
+  command(folder: string, ports: Ports): Promise<ServerCommand>;
 }
 
-const PORT = 19_080;
-const ADMIN_PORT = 19_081;
-const READY_TRIES = 400;
-/** How long a server may take to end. */
-const PATIENCE_MS = 5000;
 const JSON_BODY = [
   "--pub-header",
   "Content-Type: application/json",
@@ -44,21 +43,22 @@ function sluice(name: string, log: "sqlite" | "memory"): ServerKind {
       kind === "ws"
         ? ["--sub-path", "/realtime/events?topic={topic}", "--step", "wait:welcome"]
         : ["--sub-path", "/realtime/events?topic={topic}&transport=sse"],
-    publish: ["--pub-url", `http://127.0.0.1:${ADMIN_PORT}`, "--pub-path", "/events", ...JSON_BODY],
-    async command(folder) {
+    publish: ({ admin }) => ["--pub-url", `http://127.0.0.1:${admin}`, "--pub-path", "/events", ...JSON_BODY],
+    async command(folder, { port, admin }) {
       const config = join(folder, "sluice.json");
       await writeFile(
         config,
         JSON.stringify({
-          public: { listen: `127.0.0.1:${PORT}` },
-          admin: { listen: `127.0.0.1:${ADMIN_PORT}` },
+          public: { listen: `127.0.0.1:${port}` },
+          admin: { listen: `127.0.0.1:${admin}` },
           access: { public: ["**"] },
           log: log === "memory" ? { kind: "memory" } : { kind: "sqlite", path: join(folder, "data") },
           limits: { connections_per_ip: 100_000 },
           logging: { level: "error" },
         }),
       );
-      return [process.execPath, fileOf("../../../gateway/src/main.ts"), "serve", "--config", config];
+      const options = [fileOf("../../../gateway/src/main.ts"), "serve", "--config", config];
+      return { program: process.execPath, options };
     },
   };
 }
@@ -70,18 +70,21 @@ export const SERVERS: readonly ServerKind[] = [
   {
     name: "ws-tuned",
     subscribe: (kind) => (kind === "ws" ? PATHS.ws : null),
-    publish: ["--pub-path", "/pub/{topic}"],
-    command: async () => [process.execPath, fileOf("./peers/ws-tuned.ts"), String(PORT)],
+    publish: () => ["--pub-path", "/pub/{topic}"],
+    command: async (_, { port }) => ({
+      program: process.execPath,
+      options: [fileOf("./peers/ws-tuned.ts"), String(port)],
+    }),
   },
   {
     name: "nchan-2w",
     subscribe: (kind) => PATHS[kind],
-    publish: ["--pub-path", "/pub/{topic}"],
-    async command(folder) {
+    publish: () => ["--pub-path", "/pub/{topic}"],
+    async command(folder, { port }) {
       const text = await readFile(fileOf("./peers/nchan.conf"), "utf8");
       const config = join(folder, "nginx.conf");
-      await writeFile(config, text.replaceAll("FOLDER", folder).replaceAll("PORT", String(PORT)));
-      return ["/usr/sbin/nginx", "-c", config];
+      await writeFile(config, text.replaceAll("FOLDER", folder).replaceAll("PORT", String(port)));
+      return { program: "/usr/sbin/nginx", options: ["-c", config] };
     },
   },
 ];
@@ -91,63 +94,13 @@ export async function withServer<Result>(
   server: ServerKind,
   use: (options: readonly string[]) => Promise<Result>,
 ): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), "sluice-bench-"));
-  await chmod(folder, 0o777);
-  const [program, ...options] = await server.command(folder);
-  const child = spawn(program, options, { stdio: ["ignore", "ignore", "inherit"] });
+  const [port = 0, admin = 0] = await freePorts(2);
+  const processes = await ServerProcesses.make();
   try {
-    await listening(child, server.name);
-    return await use(["--url", `http://127.0.0.1:${PORT}`, "--server-pid", String(child.pid), ...server.publish]);
+    await processes.start(await server.command(processes.folder, { port, admin }), [port]);
+    const pids = processes.pids.flatMap((pid) => ["--server-pid", String(pid)]);
+    return await use(["--url", `http://127.0.0.1:${port}`, ...pids, ...server.publish({ port, admin })]);
   } finally {
-    await end(child);
-    await rm(folder, { recursive: true, force: true });
-    await closed();
+    await processes.close();
   }
-}
-
-/** By SIGTERM, on which a server ends its workers too; by force if it takes its time. */
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill("SIGTERM");
-  const force = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
-  await exited;
-  clearTimeout(force);
-}
-
-async function listening(child: ChildProcess, name: string): Promise<void> {
-  let failure: Error | null = null;
-  child.once("error", (error) => {
-    failure = error;
-  });
-  for (let tries = 0; tries < READY_TRIES; tries += 1) {
-    // The answer to each try decides about the next.
-    // oxlint-disable-next-line no-await-in-loop
-    if (await isOpen()) return;
-    if (failure !== null || child.exitCode !== null) throw new Error(`${name} did not start`, { cause: failure });
-    // oxlint-disable-next-line no-await-in-loop
-    await sleep(25);
-  }
-  throw new Error(`${name} does not listen on port ${PORT}`);
-}
-
-/** Workers of a peer may live on a little. */
-async function closed(): Promise<void> {
-  for (let tries = 0; tries < READY_TRIES; tries += 1) {
-    // oxlint-disable-next-line no-await-in-loop
-    if (!(await isOpen())) return;
-    // oxlint-disable-next-line no-await-in-loop
-    await sleep(25);
-  }
-  throw new Error(`port ${PORT} stays in use`);
-}
-
-function isOpen(): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(PORT, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Target } from "../clients/targets.ts";
 import { freePorts } from "../servers/ports.ts";
-import { makeFolder, ServerProcesses } from "../servers/server-process.ts";
+import { ServerProcesses } from "../servers/server-process.ts";
 import type { ServerKind } from "../servers/server.ts";
 
 const run = promisify(execFile);
@@ -32,12 +32,12 @@ export const nchan: ServerKind = {
   },
   async start({ transport }) {
     const [port = 0] = await freePorts(1);
-    const folder = await makeFolder();
+    const processes = await ServerProcesses.make();
+    const { folder } = processes;
     const text = await readFile(CONFIG, "utf8");
     const config = join(folder, "nginx.conf");
     const filled = text.replaceAll("FOLDER", folder).replaceAll("PORT", String(port)).replaceAll("MODULE", MODULE);
     await writeFile(config, filled);
-    const processes = new ServerProcesses(folder);
     await processes.start({ program: NGINX, options: ["-c", config] }, [port]);
     return {
       pids: processes.pids,

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { OpeningStep, WebSocketTarget } from "../clients/targets.ts";
 import { freePorts } from "../servers/ports.ts";
-import { makeFolder, ServerProcesses } from "../servers/server-process.ts";
+import { ServerProcesses } from "../servers/server-process.ts";
 import type { ServerKind } from "../servers/server.ts";
 
 /** A package of npm that serves WebSockets, and how it is talked to. */
@@ -31,7 +31,7 @@ function nodePeer({ name, program, path, opening, reply }: NodePeer): ServerKind
     },
     async start() {
       const [port = 0] = await freePorts(1);
-      const processes = new ServerProcesses(await makeFolder());
+      const processes = await ServerProcesses.make();
       const file = fileURLToPath(new URL(`programs/${program}`, import.meta.url));
       await processes.start({ program: process.execPath, options: [file, String(port)] }, [port]);
       return {

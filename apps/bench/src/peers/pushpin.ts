@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { freePorts } from "../servers/ports.ts";
-import { makeFolder, ServerProcesses } from "../servers/server-process.ts";
+import { ServerProcesses } from "../servers/server-process.ts";
 import type { ServerKind } from "../servers/server.ts";
 
 const run = promisify(execFile);
@@ -35,20 +35,14 @@ export const pushpin: ServerKind = {
   },
   async start({ transport }) {
     const [port = 0, backend = 0, control = 0, ...others] = await freePorts(6);
-    const folder = await makeFolder();
+    const processes = await ServerProcesses.make();
+    const { folder } = processes;
     await configure(folder, { port, backend, control, others });
-    const processes = new ServerProcesses(folder);
-    try {
-      await processes.start({ program: process.execPath, options: [BACKEND, String(backend)] }, [backend]);
-      await processes.start({ program: ZURL, options: [`--config=${join(folder, "zurl.conf")}`, "--loglevel=1"] }, []);
-      const config = `--config=${join(folder, "pushpin.conf")}`;
-      await processes.start({ program: PUSHPIN, options: [config] }, [port, control]);
-      // Its processes listen before they have found each other; nothing tells when they have.
-      await sleep(SETTLE_MS);
-    } catch (error) {
-      await processes.close();
-      throw error;
-    }
+    await processes.start({ program: process.execPath, options: [BACKEND, String(backend)] }, [backend]);
+    await processes.start({ program: ZURL, options: [`--config=${join(folder, "zurl.conf")}`, "--loglevel=1"] }, []);
+    await processes.start({ program: PUSHPIN, options: [`--config=${join(folder, "pushpin.conf")}`] }, [port, control]);
+    // Its processes listen before they have found each other; nothing tells when they have.
+    await sleep(SETTLE_MS);
     const isSocket = transport === "websocket";
     const formats = isSocket
       ? '"ws-message":{"content":"{escaped}"}'

@@ -1,80 +1,100 @@
-import { styleText } from "node:util";
-import type { Results, Run } from "../results.ts";
-import { digits } from "./figures.ts";
-import { allLosses, cpuUs, isSameRun, lossesText, nameOf, wireBytes } from "./run-figures.ts";
+import type { Losses, Results, Run } from "../results.ts";
+import { allLosses, cpuUs, isSameRun, nameOf, wireBytes } from "./run-figures.ts";
 
-interface Figure {
-  readonly title: string;
-  readonly of: (run: Run) => number | null;
-}
+/** What is compared; all are better when they are smaller. */
+const FIGURES: Readonly<Record<FigureName, (run: Run) => number | null>> = {
+  p50Ms: ({ delay }) => delay.p50Ms,
+  p99Ms: ({ delay }) => delay.p99Ms,
+  requestsPerDelivery: ({ requests }) => requests.perDelivery,
+  wireBytesPerDelivery: wireBytes,
+  cpuUsPerDelivery: cpuUs,
+  idleBytesPerClient: ({ memory }) => memory?.idleBytesPerClient ?? null,
+  busyBytesPerClient: ({ memory }) => memory?.busyBytesPerClient ?? null,
+  wholeAfterCutMs: ({ catchUp }) => catchUp?.wholeAfterMs ?? null,
+  wholeAfterStormMs: ({ storm }) => storm?.wholeAfterMs ?? null,
+};
 
-const FIGURES: readonly Figure[] = [
-  { title: "p50, ms", of: ({ delay }) => delay.p50Ms },
-  { title: "p99, ms", of: ({ delay }) => delay.p99Ms },
-  { title: "requests per event", of: ({ requests }) => requests.perDelivery },
-  { title: "bytes per event", of: wireBytes },
-  { title: "CPU per event, µs", of: cpuUs },
-  { title: "memory per idle client, KiB", of: ({ memory }) => kib(memory?.idleBytesPerClient) },
-  { title: "memory per busy client, KiB", of: ({ memory }) => kib(memory?.busyBytesPerClient) },
-  { title: "whole after a cut, ms", of: ({ catchUp }) => catchUp?.wholeAfterMs ?? null },
-  { title: "whole after a storm, ms", of: ({ storm }) => storm?.wholeAfterMs ?? null },
-];
+/** Their names. */
+export type FigureName =
+  | "p50Ms"
+  | "p99Ms"
+  | "requestsPerDelivery"
+  | "wireBytesPerDelivery"
+  | "cpuUsPerDelivery"
+  | "idleBytesPerClient"
+  | "busyBytesPerClient"
+  | "wholeAfterCutMs"
+  | "wholeAfterStormMs";
 
 /** Machines are noisy: what moved less is not worth a line. */
 const NOISE = 0.1;
 
-/**
- * What has changed from one benchmark to another, as text: the figures that moved by more than a tenth, by transport, all
- * losses, and what is in only one of the two. Runs are compared where server, transport and load are the same.
- */
-export function compare(before: Results, after: Results): string {
-  const lines = [`before  ${headOf(before)}`, `after   ${headOf(after)}`];
-  if (before.machine.cpu !== after.machine.cpu || before.machine.cores !== after.machine.cores) {
-    lines.push("", "The machines are not the same: read the differences with care.");
-  }
-  const unmoved: string[] = [];
-  for (const run of after.runs) {
+/** What has changed from one benchmark to another; for programs the shape of `--compare --json`. */
+export interface Comparison {
+  readonly before: Side;
+  readonly after: Side;
+  readonly isSameMachine: boolean;
+  /** Of runs that are in both: same server, transport and load. */
+  readonly runs: readonly RunChange[];
+  /** By name: runs that the other one has not, or not under that load. */
+  readonly onlyBefore: readonly string[];
+  readonly onlyAfter: readonly string[];
+}
+
+/** What was compared. */
+export type Side = Pick<Results, "startedAt" | "scenario" | "git" | "machine">;
+
+/** A value on both sides. */
+export interface Pair<Value> {
+  readonly before: Value;
+  readonly after: Value;
+}
+
+/** What has changed in a run. */
+export interface RunChange {
+  readonly name: string;
+  /** Those that moved by more than a tenth; `null` was not measured. */
+  readonly figures: Partial<Readonly<Record<FigureName, Pair<number | null>>>>;
+  /** Always told, whether they changed or not. */
+  readonly losses: Pair<Losses>;
+  /** Whether its delays are the generator's, too. */
+  readonly isSaturated: Pair<boolean>;
+}
+
+/** Compares runs where server, transport and load are the same. */
+export function compare(before: Results, after: Results): Comparison {
+  const pairs = after.runs.flatMap((run) => {
     const old = before.runs.find((candidate) => isSameRun(candidate, run));
-    const moved = old === undefined ? ["  only in the second, or under another load there"] : changes(old, run);
-    if (moved.length === 0) unmoved.push(nameOf(run));
-    else lines.push("", styleText("bold", nameOf(run)), ...moved);
-  }
-  for (const run of before.runs.filter((old) => !after.runs.some((candidate) => isSameRun(candidate, old)))) {
-    lines.push("", styleText("bold", nameOf(run)), "  only in the first, or under another load there");
-  }
-  if (unmoved.length > 0) lines.push("", `No figure moved by more than a tenth: ${unmoved.join(", ")}.`);
-  return `${lines.join("\n")}\n`;
+    return old === undefined ? [] : [{ before: old, after: run }];
+  });
+  const only = (runs: readonly Run[], others: readonly Run[]): readonly string[] =>
+    runs.filter((run) => !others.some((other) => isSameRun(run, other))).map(nameOf);
+  return {
+    before: sideOf(before),
+    after: sideOf(after),
+    isSameMachine: before.machine.cpu === after.machine.cpu && before.machine.cores === after.machine.cores,
+    runs: pairs.map(changeOf),
+    onlyBefore: only(before.runs, after.runs),
+    onlyAfter: only(after.runs, before.runs),
+  };
 }
 
-function changes(before: Run, after: Run): readonly string[] {
-  const lines = FIGURES.flatMap(({ title, of }) => change(title, of(before), of(after)));
-  const [lossesBefore, lossesAfter] = [lossesText(allLosses(before)), lossesText(allLosses(after))];
-  if (lossesBefore !== lossesAfter || lossesAfter !== "none") {
-    lines.push(styleText("red", `  ${"losses".padEnd(28)} ${lossesBefore} → ${lossesAfter}`));
-  }
-  for (const [run, when] of [
-    [before, "first"],
-    [after, "second"],
-  ] as const) {
-    if (run.generator.isSaturated) lines.push(styleText("yellow", `  the generator was at its limit in the ${when}`));
-  }
-  return lines;
+function sideOf({ startedAt, scenario, git, machine }: Results): Side {
+  return { startedAt, scenario, git, machine };
 }
 
-function change(title: string, before: number | null, after: number | null): string[] {
-  if (before === null || after === null || before === after) return [];
-  const ratio = before === 0 ? Number.POSITIVE_INFINITY : after / before;
-  if (Math.abs(ratio - 1) <= NOISE) return [];
-  const by = Number.isFinite(ratio) ? `× ${digits(ratio)}` : "from nothing";
-  // All figures are better when they are smaller.
-  return [`  ${title.padEnd(28)} ${digits(before)} → ${digits(after)}  ${styleText(ratio > 1 ? "red" : "green", by)}`];
+function changeOf({ before, after }: Pair<Run>): RunChange {
+  const both = <Value>(of: (run: Run) => Value): Pair<Value> => ({ before: of(before), after: of(after) });
+  const figures = Object.entries(FIGURES).map(([name, of]) => [name, both(of)] as const);
+  return {
+    name: nameOf(after),
+    figures: Object.fromEntries(figures.filter(([, pair]) => hasMoved(pair))),
+    losses: both(allLosses),
+    isSaturated: both(({ generator }) => generator.isSaturated),
+  };
 }
 
-function headOf({ startedAt, scenario, git, machine }: Results): string {
-  const revision = git === null ? "" : `, ${git.revision.slice(0, 12)}${git.isDirty ? " with changes" : ""}`;
-  return `${startedAt.slice(0, 16).replace("T", " ")} UTC, ${scenario}${revision}, ${machine.cpu}, ${machine.cores} cores`;
-}
-
-function kib(bytes: number | undefined): number | null {
-  return bytes === undefined ? null : bytes / 1024;
+function hasMoved({ before, after }: Pair<number | null>): boolean {
+  if (before === null || after === null) return before !== after;
+  return before === 0 ? after !== 0 : Math.abs(after / before - 1) > NOISE;
 }

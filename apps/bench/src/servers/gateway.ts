@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PollTarget, Target } from "../clients/targets.ts";
 import { freePorts } from "./ports.ts";
-import { makeFolder, ServerProcesses } from "./server-process.ts";
+import { ServerProcesses } from "./server-process.ts";
 import type { RunningServer, ServerKind, TransportCase } from "./server.ts";
 
 const MAIN = fileURLToPath(new URL("../../../gateway/src/main.ts", import.meta.url));
@@ -36,18 +36,12 @@ interface Ports {
 async function start(what: TransportCase): Promise<RunningServer> {
   const [front = 0, admin = 0, xmpp = 0] = await freePorts(3);
   const ports: Ports = { front, admin, xmpp };
-  const folder = await makeFolder();
-  const config = join(folder, "sluice.json");
-  await writeFile(config, JSON.stringify(configuration(folder, ports)));
-  const processes = new ServerProcesses(folder);
-  try {
-    const options = [MAIN, "serve", "--config", config];
-    // The admin listener opens first, the public one last.
-    await processes.start({ program: process.execPath, options }, [front]);
-  } catch (error) {
-    await processes.close();
-    throw error;
-  }
+  const processes = await ServerProcesses.make();
+  const config = join(processes.folder, "sluice.json");
+  await writeFile(config, JSON.stringify(configuration(processes.folder, ports)));
+  const options = [MAIN, "serve", "--config", config];
+  // The admin listener opens first, the public one last.
+  await processes.start({ program: process.execPath, options }, [front]);
   return {
     pids: processes.pids,
     target: targetOf(what, ports),

@@ -2,10 +2,12 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { COMPILE_CACHE } from "../process/compile-cache.ts";
 import { isListening } from "./ports.ts";
 
+const WATCHER = fileURLToPath(new URL("watcher-process.ts", import.meta.url));
 const START_TIMEOUT_MS = 15_000;
 /** How long a server may take to end by SIGTERM, on which it ends its workers too. */
 const PATIENCE_MS = 2000;
@@ -17,35 +19,41 @@ export interface ServerCommand {
   readonly options: readonly string[];
 }
 
-/** A folder of its own, which a server's workers may write to, too. */
-export async function makeFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "sluice-bench-"));
-  await chmod(folder, 0o777);
-  return folder;
-}
-
-/** The processes of a server and the folder that they work in; both go together. */
+/** The processes of a server and the folder that they work in: all go together, even if this process is killed. */
 export class ServerProcesses {
-  readonly #folder: string;
+  /** Their own, which workers under another user's name may write to, too. */
+  readonly folder: string;
   readonly #children: ChildProcess[] = [];
+  readonly #watcher: ChildProcess;
   #said = "";
 
-  /** @param folder is removed when the server is closed */
-  constructor(folder: string) {
-    this.#folder = folder;
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.#watcher = spawn(process.execPath, [WATCHER, folder], { stdio: ["pipe", "ignore", "inherit"] });
+    // It is there for this process, not the other way round.
+    this.#watcher.unref();
+    this.#watcher.stdin?.on("error", () => undefined);
+  }
+
+  /** None yet, in a folder that is made for them. */
+  static async make(): Promise<ServerProcesses> {
+    const folder = await mkdtemp(join(tmpdir(), "sluice-bench-"));
+    await chmod(folder, 0o777);
+    return new ServerProcesses(folder);
   }
 
   get pids(): readonly number[] {
-    return this.#children.map(({ pid }) => pid ?? 0);
+    return this.#children.flatMap(({ pid }) => pid ?? []);
   }
 
-  /** Starts a process and waits until somebody listens on all of the ports. @throws with what it said */
+  /** Starts a process and waits until somebody listens on all of the ports. @throws with what it said, if all is closed */
   async start({ program, options }: ServerCommand, ports: readonly number[]): Promise<void> {
     const child = spawn(program, options, {
       stdio: ["ignore", "ignore", "pipe"],
       env: { ...process.env, ...COMPILE_CACHE },
     });
     this.#children.push(child);
+    if (child.pid !== undefined) this.#watcher.stdin?.write(`${child.pid}\n`);
     let failure: Error | null = null;
     child.once("error", (error) => (failure = error));
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -55,14 +63,18 @@ export class ServerProcesses {
       const isOver = (): boolean => failure !== null || child.exitCode !== null;
       // oxlint-disable-next-line no-await-in-loop
       if (await isListening(port, START_TIMEOUT_MS, isOver)) continue;
-      throw new Error(`${program} did not start: ${this.#said.trim() || "it said nothing"}`, { cause: failure });
+      await this.close();
+      throw new Error(`${basename(program)} did not start: ${this.#said.trim() || "it said nothing"}`, {
+        cause: failure,
+      });
     }
   }
 
   /** Ends all, in the reverse order of their start. */
   async close(): Promise<void> {
     await Promise.all(this.#children.toReversed().map(end));
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
+    this.#watcher.kill("SIGKILL");
   }
 }
 
