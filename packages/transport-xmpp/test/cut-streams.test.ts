@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { Logger } from "@sluice/core";
 import { ManualClock } from "@sluice/core/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -71,6 +72,42 @@ test("found before it is written, after, and by the next process; taken out it i
   database.close();
   streams = open();
   expect([streams.find("a"), streams.find("b")]).toEqual([null, null]);
+});
+
+test("on disk in a moment, also where cursors have a second", () => {
+  const streams = open();
+  const store = new SubscriptionStore(database, clock);
+  const subscription = { jid: "ann@localhost", node: "a", cursor: "log0-1", isLasting: true };
+  store.add(subscription);
+  store.reached(subscription, "log0-2");
+  streams.add(cut("a"), DAY_MS);
+  clock.advance(20);
+  const other = new DatabaseSync(join(directory, "xmpp.db"), { readOnly: true });
+  expect(other.prepare("SELECT id FROM cut_streams").all()).toEqual([{ id: "a" }]);
+  other.close();
+});
+
+test("what was not ready when the stream was cut is kept with it, written or not", () => {
+  const streams = open();
+  streams.add(cut("a"), DAY_MS);
+  streams.append("a", "<iq id='1'/>");
+  clock.advance(1000);
+  streams.append("a", "<iq id='2'/>");
+  const texts = [
+    [7, "<iq/>"],
+    [10, "<iq id='1'/>"],
+    [11, "<iq id='2'/>"],
+  ];
+  expect(streams.find("a")).toEqual({ ...cut("a"), sent: 11, texts });
+  clock.advance(1000);
+  database.close();
+  const again = open();
+  expect(again.find("a")).toEqual({ ...cut("a"), sent: 11, texts });
+  again.append("a", "<iq id='3'/>");
+  again.remove("a");
+  again.append("a", "<iq id='4'/>");
+  clock.advance(1000);
+  expect(again.find("a")).toBe(null);
 });
 
 test("a new stream under a full JID takes the place of those that were cut", () => {

@@ -3,12 +3,12 @@ import type { Clock, Logger } from "@sluice/core";
 
 /** How long changes wait to be written together. */
 const FLUSH_MS = 1000;
-/** Between two parts of what is too much for one transaction. */
-const MORE_MS = 20;
+/** The same for what is not seen again, and between two parts of what is too much for one transaction. */
+const SOON_MS = 20;
 /** Rows that a writer writes in one transaction: what ten thousand clients do at once must not hold up the event loop. */
 export const BATCH = 500;
 
-/** Somebody whose changes can wait a second. */
+/** Somebody whose changes are written later. */
 export interface Writer {
   /** Writes what has changed, {@link BATCH} rows at the most. Called in a transaction; again if that fails. */
   write(): void;
@@ -17,15 +17,16 @@ export interface Writer {
 }
 
 /**
- * The file beside the log in which subscriptions and cut streams outlive the process. Few and small rows, written together
- * once a second, so that it needs no thread of its own; what a crash costs is seen again, not lost.
+ * The file beside the log in which subscriptions and cut streams outlive the process. Few and small rows, written together,
+ * so that it needs no thread of its own; what a crash costs is seen again, not lost.
  */
 export class Database {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #sqlite: DatabaseSync;
   readonly #writers: Writer[] = [];
-  #cancelFlush: (() => void) | null = null;
+  /** The next one, by the clock's monotonic time. */
+  #flush: { readonly atMs: number; readonly cancel: () => void } | null = null;
 
   /** @param path `null` keeps nothing beyond this process */
   constructor(path: string | null, clock: Clock, logger: Logger) {
@@ -49,25 +50,29 @@ export class Database {
     this.#writers.push(writer);
   }
 
-  /** Something has changed that is to be written within a second. */
-  changed(): void {
-    this.#schedule(FLUSH_MS);
+  /** Something has changed that is to be written within a second, or at once with what comes in the same moment. */
+  changed(isUrgent: boolean = false): void {
+    this.#schedule(isUrgent ? SOON_MS : FLUSH_MS);
   }
 
   /** Writes what is left, and lets go of the file. Idempotent. */
   close(): void {
     if (!this.#sqlite.isOpen) return;
     while (this.#write() === "more");
-    this.#cancelFlush?.();
+    this.#flush?.cancel();
     this.#sqlite.close();
   }
 
   #schedule(delayMs: number): void {
-    this.#cancelFlush ??= this.#clock.after(delayMs, () => {
-      this.#cancelFlush = null;
+    const atMs = this.#clock.monotonic() + delayMs;
+    if (this.#flush !== null && this.#flush.atMs <= atMs) return;
+    this.#flush?.cancel();
+    const cancel = this.#clock.after(delayMs, () => {
+      this.#flush = null;
       const outcome = this.#write();
-      if (outcome !== "all") this.#schedule(outcome === "more" ? MORE_MS : FLUSH_MS);
+      if (outcome !== "all") this.#schedule(outcome === "more" ? SOON_MS : FLUSH_MS);
     });
+    this.#flush = { atMs, cancel };
   }
 
   /** If the disk doesn't take it, it is tried again in a second. */

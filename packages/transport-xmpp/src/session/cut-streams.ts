@@ -3,6 +3,11 @@ import type { Clock } from "@sluice/core";
 import type { CutStream } from "./cut-stream.ts";
 import { BATCH, type Database, type Writer } from "../pubsub/database.ts";
 
+interface Kept {
+  readonly cut: CutStream;
+  readonly endsAtMs: number;
+}
+
 /** Streams that wait at the most; beyond, the oldest have to log in again. */
 const MAX_STREAMS = 20_000;
 
@@ -18,14 +23,14 @@ const OLDEST = "SELECT id FROM cut_streams ORDER BY ends_at LIMIT max(0, (SELECT
 /**
  * Streams that were cut and can be resumed. They are in the database alone: clients that are away cost no memory, and a
  * restart of the gateway makes no difference to them. A stream is here only as long as it is cut, so what is here is
- * what the client was last sent, whenever the process ends; one that a crash took before it was written is not found,
- * and its client logs in again.
+ * what the client was last sent, whenever the process ends; one that was alive in a crash is not found, and its client
+ * logs in again.
  */
 export class CutStreams implements Writer {
   readonly #clock: Clock;
   readonly #database: Database;
   readonly #statements: Readonly<Record<"put" | "find" | "remove" | "removeJid" | "trim" | "crop", StatementSync>>;
-  readonly #unwritten = new Map<string, { readonly cut: CutStream; readonly endsAtMs: number }>();
+  readonly #unwritten = new Map<string, Kept>();
 
   constructor(database: Database, clock: Clock) {
     this.#clock = clock;
@@ -33,7 +38,7 @@ export class CutStreams implements Writer {
     database.exec(SCHEMA);
     this.#statements = {
       put: database.prepare("INSERT OR REPLACE INTO cut_streams VALUES (?, ?, ?, ?)"),
-      find: database.prepare("SELECT state FROM cut_streams WHERE id = ? AND ends_at > ?"),
+      find: database.prepare("SELECT state, ends_at FROM cut_streams WHERE id = ?"),
       remove: database.prepare("DELETE FROM cut_streams WHERE id = ?"),
       removeJid: database.prepare("DELETE FROM cut_streams WHERE jid = ?"),
       trim: database.prepare("DELETE FROM cut_streams WHERE ends_at <= ?"),
@@ -42,33 +47,28 @@ export class CutStreams implements Writer {
     database.register(this);
   }
 
-  /** Keeps a stream for so long. */
+  /** Keeps a stream for so long. It is written in a moment: after a crash nobody could say how far it had got. */
   add(cut: CutStream, forMs: number): void {
-    this.#unwritten.set(cut.id, { cut, endsAtMs: Math.ceil(this.#clock.now() + forMs) });
-    this.#database.changed();
+    this.#put({ cut, endsAtMs: Math.ceil(this.#clock.now() + forMs) });
   }
 
-  /** Something was to be sent that was not ready before. Of one that is written already it is not kept. */
+  /** Something was to be sent that was not ready before. */
   append(id: string, text: string): void {
-    const kept = this.#unwritten.get(id);
-    if (kept === undefined) return;
+    const kept = this.#find(id);
+    if (kept === null) return;
     const sent = kept.cut.sent + 1;
-    const cut = { ...kept.cut, sent, texts: [...kept.cut.texts, [sent, text] as const] };
-    this.#unwritten.set(id, { ...kept, cut });
+    this.#put({ ...kept, cut: { ...kept.cut, sent, texts: [...kept.cut.texts, [sent, text]] } });
   }
 
   /** The stream that can be resumed by this id. */
   find(id: string): CutStream | null {
-    const nowMs = this.#clock.now();
-    const unwritten = this.#unwritten.get(id);
-    if (unwritten !== undefined) return unwritten.endsAtMs > nowMs ? unwritten.cut : null;
-    const row = this.#statements.find.get(id, nowMs);
-    return row === undefined ? null : (JSON.parse(String(row["state"])) as CutStream);
+    return this.#find(id)?.cut ?? null;
   }
 
   /** Takes one out: it goes on, and what is kept of it is not true any more. Idempotent. */
   remove(id: string): void {
-    if (!this.#unwritten.delete(id)) this.#statements.remove.run(id);
+    this.#unwritten.delete(id);
+    this.#statements.remove.run(id);
   }
 
   /** Takes out those of a full JID: somebody has come back under it as a new stream. */
@@ -90,5 +90,21 @@ export class CutStreams implements Writer {
   written(): boolean {
     for (const id of [...this.#unwritten.keys()].slice(0, BATCH)) this.#unwritten.delete(id);
     return this.#unwritten.size > 0;
+  }
+
+  #put(kept: Kept): void {
+    this.#unwritten.set(kept.cut.id, kept);
+    this.#database.changed(true);
+  }
+
+  #find(id: string): Kept | null {
+    const kept = this.#unwritten.get(id) ?? this.#read(id);
+    return kept !== null && kept.endsAtMs > this.#clock.now() ? kept : null;
+  }
+
+  #read(id: string): Kept | null {
+    const row = this.#statements.find.get(id);
+    if (row === undefined) return null;
+    return { cut: JSON.parse(String(row["state"])) as CutStream, endsAtMs: Number(row["ends_at"]) };
   }
 }
