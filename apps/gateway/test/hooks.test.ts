@@ -99,7 +99,7 @@ describe("sluice hooks, on a gateway that runs", () => {
     await until("the retry", () => received.length === 4);
     const metrics = (await (await fetch(`${gateway.adminUrl}/metrics`)).text()).split("\n");
     expect(metrics).toContain('sluice_hooks{status="active"} 1');
-    expect(metrics).toContain('sluice_hook_attempts_total{outcome="retry",error="none"} 2');
+    expect(metrics).toContain('sluice_hook_attempts_total{outcome="dead",error="none"} 1');
     expect(metrics.join()).not.toContain(id);
     expect(await hooks("remove", id)).toMatchObject({ code: 0, lines: [] });
     // The operator is not the owner: the receiver is told.

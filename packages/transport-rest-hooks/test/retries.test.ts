@@ -115,6 +115,8 @@ describe("retries", () => {
     expect(receiver.data).toEqual([0, 0, 0, 1]);
     const { json } = await gateway.ask("GET", `/hooks/${hook.id}/dead-letters`);
     expect(json["dead_letters"]).toMatchObject([{ attempts: 3, reason: "refused" }]);
+    const tried = (await recorded(hook.id, 3)).filter(({ status: answered }) => answered === code);
+    expect(tried.map(({ outcome }) => outcome)).toEqual(["dead", "retry", "retry"]);
     const missed = await until("the answer to the other one", async () => {
       const { json: page } = await gateway.ask("GET", `/hooks/${hook.id}/missed`);
       const events = page["events"] as { data: number }[];
@@ -133,7 +135,7 @@ describe("retries", () => {
     await gateway.publish("t", 0);
     await gateway.publish("t", 1);
     await advanceUntil(2, 100);
-    await recorded(hook.id, 2);
+    expect((await recorded(hook.id, 2)).map(({ outcome }) => outcome)).toEqual(["blocked", "retry"]);
     clock.advance(43_200_000);
     await gateway.publish("other", 2);
     await receiver.take(3);
@@ -221,6 +223,22 @@ describe("retries", () => {
     receiver.script = status(200);
     await advanceUntil(7);
     await until("active", async () => (await gateway.state(hook.id))["status"] === "active");
+  });
+
+  test("a target that failed, given up for another one, is forgotten at once", async () => {
+    receiver.script = ({ path }, response) => void response.writeHead(path === "/new" ? 200 : 500).end();
+    const hook = await gateway.hook(receiver.url(), { schedule: [0, 20, 20, 20, 20, 20, 20, 20] });
+    await gateway.publish("t", 0);
+    await advanceUntil(5);
+    await until("failing", async () => (await gateway.state(hook.id))["status"] === "failing");
+    await gateway.publish("other", 1);
+    const moved = await gateway.ask("PATCH", `/hooks/${hook.id}`, { target_url: receiver.url("/new") });
+    expect(moved.json).toMatchObject({ status: "active", reason: "its target was changed" });
+    await receiver.take(6);
+    expect(receiver.received[5]).toMatchObject({ path: "/new" });
+    expect(receiver.data[5]).toBe(1);
+    await advanceUntil(7);
+    expect(receiver.data[6]).toBe(0);
   });
 
   test("no success for five days disables; a daily probe heals", async () => {

@@ -1,5 +1,5 @@
 import type { Job } from "./lane.ts";
-import type { Outcome } from "./outcome.ts";
+import type { OutcomeName } from "./outcome.ts";
 import type { Answer } from "../sending/sender.ts";
 import type { AttemptRecord } from "../store/store-messages.ts";
 
@@ -12,7 +12,7 @@ export interface AttemptTime {
 /** What is kept of a request and its answer. Never why an address is forbidden: its owner will read this. */
 export function attemptOf(
   job: Job,
-  outcome: Outcome,
+  outcome: OutcomeName,
   answer: Answer,
   { atMs, durationMs }: AttemptTime,
 ): AttemptRecord {
@@ -25,7 +25,7 @@ export function attemptOf(
     attempt: job.attempts + 1,
     atMs,
     durationMs: Math.round(durationMs * 100) / 100,
-    outcome: outcome.kind,
+    outcome,
     status: isAnswered ? answer.status : null,
     error: isAnswered ? null : answer.error,
     response: isAnswered && answer.text !== "" ? answer.text : null,

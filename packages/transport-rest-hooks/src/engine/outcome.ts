@@ -15,6 +15,9 @@ export type Outcome =
   /** The gateway stops. */
   | { readonly kind: "shutdown" };
 
+/** What an attempt is recorded and counted as. `dead`: the last one for its event; `blocked`: the last until somebody asks. */
+export type OutcomeName = Outcome["kind"] | "dead" | "blocked";
+
 const NO_MATTER_HOW_OFTEN = Number.POSITIVE_INFINITY;
 /** Statuses that say that the event, and not the time, is at fault. */
 const REFUSED_TRIES = 3;

@@ -6,7 +6,7 @@ import { attemptOf, type AttemptTime } from "./attempt.ts";
 import type { HookFigures } from "./hook-figures.ts";
 import type { Job } from "./lane.ts";
 import type { Origin } from "./origin.ts";
-import { outcomeOf, type Outcome } from "./outcome.ts";
+import { outcomeOf, type Outcome, type OutcomeName } from "./outcome.ts";
 import { jittered } from "./schedule.ts";
 
 /** What is told of hooks, at once and before anything else is sent to them. */
@@ -55,6 +55,8 @@ const THROTTLE_MAX_MS = 30 * 60_000;
 /** After a pause the hooks of an origin don't begin all at once. */
 export const SPREAD_MS = 1000;
 
+type Retry = Extract<Outcome, { kind: "retry" }>;
+
 /** Does what follows from what requests came to: for the event, its lane, its hook and the target. */
 export class Results {
   readonly #options: ResultsOptions;
@@ -66,9 +68,17 @@ export class Results {
   /** Counts, records and concludes. */
   take(result: Result): void {
     const outcome = outcomeOf(result.answer, this.#options.clock.now());
-    this.#count(result, outcome);
-    if (outcome.kind !== "shutdown") this.#record(result, outcome);
+    const name = this.#nameOf(result, outcome);
+    this.#count(result, name);
+    if (name !== "shutdown") this.#record(result, name);
     this.#conclude(result, outcome);
+  }
+
+  /** A retry that will not be is no retry. */
+  #nameOf(result: Result, outcome: Outcome): OutcomeName {
+    if (outcome.kind !== "retry" || !matters(result) || this.#nextWaitMs(result, outcome) !== undefined)
+      return outcome.kind;
+    return result.job.flow.hook.record.onExhausted === "block" ? "blocked" : "dead";
   }
 
   #conclude(result: Result, outcome: Outcome): void {
@@ -76,8 +86,7 @@ export class Results {
     const { flow } = job;
     const { hook } = flow;
     const { events, store, nowMs } = this.#options;
-    // Since it began the hook may have ended, or gone to another place in the log: then nothing of this matters.
-    if (hook.flow !== flow || hook.record.status === "gone") {
+    if (!matters(result)) {
       if (job.isHeld) store.note({ kind: "defer", hook: hook.id, lane: job.lane, dueAtMs: nowMs() });
       return;
     }
@@ -100,7 +109,7 @@ export class Results {
         return;
       case "retry":
       default:
-        this.#retry(job, outcome, isProbe);
+        this.#retry(result, outcome);
     }
   }
 
@@ -151,22 +160,26 @@ export class Results {
     job.flow.hold(job, { attempts: job.attempts, step: job.step, dueAtMs });
   }
 
-  #retry(job: Job, outcome: Extract<Outcome, { kind: "retry" }>, isProbe: boolean): void {
+  #retry(result: Result, outcome: Retry): void {
+    const { job, isProbe } = result;
     const { flow } = job;
     const { hook } = flow;
-    const { events, clock, nowMs, scheduleOf } = this.#options;
-    const schedule = scheduleOf(hook);
+    const { events, clock, nowMs } = this.#options;
     const attempts = job.attempts + 1;
-    // What is sent to see whether the target is well does not use up the event's schedule.
-    const step = isProbe && outcome.isFailure ? job.step : job.step + 1;
-    const waitMs = schedule[step];
-    const isExhausted = step >= Math.min(outcome.tries, schedule.length) || waitMs === undefined;
-    if (!isExhausted) flow.hold(job, { attempts, step, dueAtMs: nowMs() + jittered(waitMs, clock.random()) });
+    const step = stepAfter(result, outcome);
+    const waitMs = this.#nextWaitMs(result, outcome);
+    if (waitMs !== undefined) flow.hold(job, { attempts, step, dueAtMs: nowMs() + jittered(waitMs, clock.random()) });
     else if (hook.record.onExhausted === "block") flow.hold(job, { attempts, step, dueAtMs: null });
     else this.#bury(job, attempts, Number.isFinite(outcome.tries) ? "refused" : "exhausted");
     const hasOpened = outcome.isFailure && this.#blame(hook, outcome.isOverloaded);
     if (isProbe) events.probed(hook, false);
     else if (hasOpened && hook.record.status === "active") events.failing(hook);
+  }
+
+  /** The wait before the event is tried again; `undefined`: it is not, by itself. */
+  #nextWaitMs(result: Result, outcome: Retry): number | undefined {
+    const step = stepAfter(result, outcome);
+    return step < outcome.tries ? this.#options.scheduleOf(result.job.flow.hook)[step] : undefined;
   }
 
   /** Counts a failure of the target; whether that has opened its breaker. */
@@ -189,7 +202,7 @@ export class Results {
     flow.settled(job);
   }
 
-  #record({ job, answer, time }: Result, outcome: Outcome): void {
+  #record({ job, answer, time }: Result, outcome: OutcomeName): void {
     const { hook } = job.flow;
     hook.attempts += 1;
     this.#options.store.note({
@@ -201,12 +214,22 @@ export class Results {
     });
   }
 
-  #count({ job, answer, time }: Result, outcome: Outcome): void {
+  #count({ job, answer, time }: Result, outcome: OutcomeName): void {
     const { figures, clock } = this.#options;
-    figures.attempted(outcome.kind, answer.kind === "failed" ? answer.error : null, time.durationMs);
+    figures.attempted(outcome, answer.kind === "failed" ? answer.error : null, time.durationMs);
     const { receivedAtMs } = job.event;
-    if (outcome.kind === "delivered" && receivedAtMs > 0) {
+    if (outcome === "delivered" && receivedAtMs > 0) {
       figures.ackSeconds.observe(clock.monotonic() - receivedAtMs);
     }
   }
+}
+
+/** Since the request began the hook may have ended, or gone to another place in the log: then nothing of it matters. */
+function matters({ job: { flow } }: Result): boolean {
+  return flow.hook.flow === flow && flow.hook.record.status !== "gone";
+}
+
+/** What is sent to see whether the target is well does not use up the event's schedule. */
+function stepAfter({ job, isProbe }: Result, { isFailure }: Retry): number {
+  return isProbe && isFailure ? job.step : job.step + 1;
 }
