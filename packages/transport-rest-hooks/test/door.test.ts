@@ -18,7 +18,7 @@ describe("the REST Hooks front door", () => {
   });
 
   test("as Zapier uses it: subscribe with url and event, samples, delivery, 410, DELETE", async () => {
-    await gateway.publish("orders/1", { pizza: 1 }, { type: "order.ready" });
+    for (const pizza of [0, 1]) await gateway.publish("orders/1", { pizza }, { type: "order.ready" });
     const made = await gateway.ask("POST", "/hooks", { url: receiver.url(), event: "order.ready" });
     expect(made.status).toBe(201);
     expect(made.headers.get("location")).toBe(`/realtime/hooks/${String(made.json["id"])}`);
@@ -38,7 +38,8 @@ describe("the REST Hooks front door", () => {
       created: expect.any(String),
     });
     const samples = await gateway.ask("GET", "/hook-events/order.ready/samples");
-    expect(samples.json).toMatchObject([{ type: "order.ready", data: { pizza: 1 } }]);
+    // The newest first, as a perform list has it.
+    expect(samples.json).toMatchObject([{ data: { pizza: 1 } }, { type: "order.ready", data: { pizza: 0 } }]);
     expect((await gateway.ask("GET", "/hook-events")).json["events"]).toContainEqual(
       expect.objectContaining({ type: "order.ready" }),
     );
@@ -107,6 +108,50 @@ describe("the REST Hooks front door", () => {
     expect(
       (await gateway.ask("POST", "/hooks", { target: receiver.url(), topics: ["**"], events: ["a", "b"] })).status,
     ).toBe(201);
+  });
+
+  test.each([
+    ["http://127.0.0.1/x", ["HTTP://127.0.0.1:80/x", "http://0x7f000001/x", "http://2130706433/x", "http://127.1./x"]],
+    ["https://example.org", ["https://EXAMPLE.org/", "https://example.org./?", "https://example.org:443/a/../"]],
+    ["https://bücher.example/ä", ["https://xn--bcher-kva.example/%C3%A4", "https://BÜCHER.example/ä"]],
+    ["http://[::1]/", ["http://[0:0:0:0:0:0:0:1]"]],
+  ])("%s is the same target in other words", async (target, others) => {
+    const hook = await gateway.hook(target);
+    expect([hook["target_url"], hook["target"]]).toEqual([target, target]);
+    for (const other of others) {
+      const again = await gateway.ask("POST", "/hooks", { target_url: other, topic: "**" });
+      expect([other, again.status, again.json["id"]]).toEqual([other, 409, hook.id]);
+    }
+    const elsewhere = await gateway.hook("http://127.0.0.1/elsewhere");
+    const moved = await gateway.ask("PATCH", `/hooks/${elsewhere.id}`, { target_url: others[0] });
+    expect([moved.status, moved.json["id"]]).toEqual([409, hook.id]);
+  });
+
+  test("a target in other words is none that has to be verified again", async () => {
+    receiver.script = ({ headers }, response) =>
+      void response.writeHead(200, { "x-hook-secret": String(headers["x-hook-secret"]) }).end();
+    const ask = (method: string, path: string, body?: object): ReturnType<HookGateway["ask"]> =>
+      gateway.ask(method, path, body, "stranger");
+    const made = await ask("POST", "/hooks", { target_url: receiver.url(), topic: "t" });
+    const path = `/hooks/${String(made.json["id"])}`;
+    await until("active", async () => (await ask("GET", path)).json["status"] === "active");
+    const words = receiver.url().replace("127.0.0.1", "127.1");
+    expect((await ask("PATCH", path, { target_url: words })).json).toMatchObject({ status: "active", target: words });
+    expect(await ask("PATCH", path, { target_url: `${words}#part` })).toMatchObject({ status: 422 });
+    expect((await ask("PATCH", path, { target_url: receiver.url("/new") })).json).toMatchObject({ status: "pending" });
+  });
+
+  test("another target, while the one before has not said what it was asked for, is asked too", async () => {
+    receiver.script = ({ path, headers }, response) =>
+      void response.writeHead(200, path === "/new" ? { "x-hook-secret": String(headers["x-hook-secret"]) } : {}).end();
+    const ask = (method: string, path: string, body?: object): ReturnType<HookGateway["ask"]> =>
+      gateway.ask(method, path, body, "stranger");
+    const made = await ask("POST", "/hooks", { target_url: receiver.url(), topic: "t" });
+    await receiver.take(1);
+    const path = `/hooks/${String(made.json["id"])}`;
+    expect((await ask("PATCH", path, { target_url: receiver.url("/new") })).json).toMatchObject({ status: "pending" });
+    await until("active", async () => (await ask("GET", path)).json["status"] === "active");
+    expect(receiver.received.map((received) => received.path)).toEqual(["/hook", "/new"]);
   });
 
   test("pages of hooks and attempts", async () => {

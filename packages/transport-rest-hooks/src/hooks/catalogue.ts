@@ -25,7 +25,7 @@ export async function eventTypes(
   return [...types].toSorted();
 }
 
-/** The newest events of a type, as deliveries of that format have them: JSON texts. */
+/** The newest events of a type, newest first, as deliveries of that format have them: JSON texts. */
 export async function samplesOf(
   bus: Bus,
   payloads: Payloads,
@@ -35,7 +35,7 @@ export async function samplesOf(
   const { type, format, readUrl } = asked;
   if (topics.length === 0) return [];
   const { events } = await bus.read(interestIn(topics, [type]), { last: SAMPLES }, SAMPLES);
-  return events.map((event) => {
+  return events.toReversed().map((event) => {
     const options = { format, hookId: "sample", event: type, target: "https://example.org/", readUrl };
     return Buffer.from(payloads.of(event, options).body).toString("utf8");
   });

@@ -1,3 +1,4 @@
+import { targetKey } from "../sending/target-guard.ts";
 import type { HookRecord, HookStatus } from "./hook.ts";
 import type { LiveHook } from "./live-hook.ts";
 
@@ -27,13 +28,13 @@ export class HookRegister {
 
   /** The hook with this record has ended, and is a tombstone from now on. */
   ended(record: HookRecord): void {
-    this.#byContent.delete(keyOf(record));
+    this.#drop(record, record.id);
     this.#count(record.owner, -1);
   }
 
   /** What makes the hook has changed. */
   changed(before: HookContent, hook: LiveHook, after: HookContent): void {
-    this.#byContent.delete(keyOf(before));
+    this.#drop(before, hook.id);
     this.#byContent.set(keyOf(after), hook.id);
   }
 
@@ -87,6 +88,12 @@ export class HookRegister {
     return { hooks, next: null };
   }
 
+  /** Two that count as the same today may both be there since a time when they did not. */
+  #drop(content: HookContent, id: string): void {
+    const key = keyOf(content);
+    if (this.#byContent.get(key) === id) this.#byContent.delete(key);
+  }
+
   #count(owner: string, change: 1 | -1): void {
     const count = this.ownedBy(owner) + change;
     if (count === 0) this.#owned.delete(owner);
@@ -95,5 +102,5 @@ export class HookRegister {
 }
 
 function keyOf({ owner, target, topics, types }: HookContent): string {
-  return JSON.stringify([owner, target, topics.toSorted(), types.toSorted()]);
+  return JSON.stringify([owner, targetKey(target), topics.toSorted(), types.toSorted()]);
 }

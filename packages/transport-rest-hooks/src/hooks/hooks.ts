@@ -11,7 +11,7 @@ import { LiveHook } from "./live-hook.ts";
 import type { SenderLink } from "../sending/sender-link.ts";
 import { newSecret } from "../sending/signer.ts";
 import type { Change, DeadLetter, HeldLane, NumberedAttempt } from "../store/store-messages.ts";
-import { ForbiddenTargetError, type TargetGuard } from "../sending/target-guard.ts";
+import { ForbiddenTargetError, targetKey, type TargetGuard } from "../sending/target-guard.ts";
 
 /** What a hook is made of, as its owner says. */
 export type HookDraft = Pick<
@@ -54,6 +54,7 @@ export interface HooksOptions {
 /** How long an older secret signs beside a new one. */
 const OVERLAP_MS = 86_400_000;
 const MAX_SECRETS = 5;
+const MOVED = "its target was changed";
 
 /** All hooks: made, changed and ended here, whatever the front door. Every change is durable when its promise resolves. */
 export class Hooks {
@@ -169,31 +170,35 @@ export class Hooks {
     return { hook, isNew: true };
   }
 
-  /** Changes a hook. Another target has to be verified anew. @throws {SluiceError} `target-not-allowed`, `conflict` */
+  /**
+   * Changes a hook. Another target has to be verified anew, and begins with a clean slate.
+   * @throws {SluiceError} `target-not-allowed`, `conflict`; `gone` if it has ended meanwhile
+   */
   async update(hook: LiveHook, patch: HookPatch): Promise<void> {
+    const { target } = patch;
+    if (target !== undefined && target !== hook.record.target) await this.#checkTarget(target);
     const engine = this.#running();
-    const before = hook.record;
-    const isMoved = patch.target !== undefined && patch.target !== before.target;
-    if (isMoved) await this.#checkTarget(patch.target);
-    const next: HookRecord = { ...hook.record, ...patch };
-    const holder = this.#register.same(next);
+    const { record: before, flow } = this.get(hook.id, null);
+    const changed: HookRecord = { ...before, ...patch };
+    const holder = this.#register.same(changed);
     if (holder !== undefined && holder !== hook) throw conflict("The same hook exists already.", holder.id);
-    this.#register.changed(before, hook, next);
-    const mustVerify = isMoved && next.verify !== "none" && next.status !== "pending";
-    const { flow } = hook;
-    const cursor = flow?.cursor ?? this.#options.bus.cursor;
+    this.#register.changed(before, hook, changed);
+    const isMoved = targetKey(changed.target) !== targetKey(before.target);
     const wasOpen = flow?.isOpen === true;
     engine.close(hook);
-    hook.record = mustVerify
-      ? { ...next, status: "pending", reason: "target-changed", statusAtMs: this.#options.clock.now() }
-      : next;
+    hook.record = changed;
     // What is held stays held under the new conditions; what is under way for the old ones counts no more.
-    engine.place(hook, cursor, flow?.held ?? []);
-    await this.life.save(hook, { kind: "stop", hook: hook.id, isStopped: hook.record.status !== "active" });
-    if (mustVerify) {
-      this.life.tell(hook.record, before.status);
-      void this.life.shake(hook);
-    } else if (wasOpen && hook.record.status === "active") engine.open(hook);
+    engine.place(hook, flow?.cursor ?? this.#options.bus.cursor, flow?.held ?? []);
+    if (isMoved) hook.breaker.reset();
+    const { status, verify } = changed;
+    if (isMoved && verify !== "none" && status !== "pending") await this.life.leaveActive(hook, "pending", MOVED);
+    else if (isMoved && (status === "failing" || status === "disabled")) await this.life.activate(hook, MOVED);
+    else await this.life.save(hook);
+    if (hook.record.status === "active" && wasOpen) engine.open(hook);
+    if (hook.record.status !== "pending" || (changed.target === before.target && verify === before.verify)) return;
+    // If somebody is being asked now, it was for what the hook was before: once more then.
+    hook.nextProbeAtMs = engine.nowMs();
+    void this.life.shake(hook);
   }
 
   /** @throws {SluiceError} `conflict` while it is pending */
@@ -204,11 +209,11 @@ export class Hooks {
     await this.life.leaveActive(hook, "paused", "by its owner");
   }
 
-  /** Goes on from the cursor or from now. @throws {SluiceError} `conflict` while it is pending */
+  /** Goes on from the cursor or from now. @throws {SluiceError} `conflict` while it is pending; `gone` */
   async resume(hook: LiveHook, from: "cursor" | "now"): Promise<void> {
     this.#notPending(hook);
     if (from === "now") await this.#moveTo(hook, this.#options.bus.cursor);
-    if (hook.record.status !== "active") await this.life.activate(hook, "resumed");
+    if (this.get(hook.id, null).record.status !== "active") await this.life.activate(hook, "resumed");
   }
 
   /** The owner brings the secret that the target was sent. @throws {SluiceError} `forbidden` */
@@ -293,10 +298,10 @@ export class Hooks {
   }
 
   /** Whatever is wrong with it, the same is answered: who asks must not learn what this network looks like. */
-  async #checkTarget(target: string | undefined): Promise<void> {
+  async #checkTarget(target: string): Promise<void> {
     const { guard } = this.#options;
     try {
-      await guard.check(target ?? "");
+      await guard.check(target);
     } catch (error) {
       if (!(error instanceof ForbiddenTargetError)) throw error;
       this.#options.logger.warn({ reason: error.message }, "a target of a hook was refused");

@@ -135,9 +135,15 @@ export function portOf(protocol: string, port: string): number {
   return protocol === "https:" ? 443 : 80;
 }
 
-/** Scheme, host and port: what concurrency and pauses are kept by. */
+/** Scheme, host and port: what concurrency and pauses are kept by. The dot that may end a name says nothing here. */
 export function originOf(url: URL): string {
-  return `${url.protocol}//${url.hostname}:${portOf(url.protocol, url.port)}`;
+  return `${url.protocol}//${url.hostname.replace(/\.$/, "")}:${portOf(url.protocol, url.port)}`;
+}
+
+/** What is the same for all texts of a target's URL that lead to the same request, however hosts and ports are spelt. */
+export function targetKey(target: string): string {
+  const url = new URL(target);
+  return originOf(url) + url.pathname + url.search;
 }
 
 function rangeOf(cidr: string): BlockList {
