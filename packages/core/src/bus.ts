@@ -34,6 +34,8 @@ export interface ReadPage {
   /** Where the next read goes on. */
   readonly cursor: string;
   readonly gap: Gap | null;
+  /** Whether that was all, when it was read: else the next read goes on at once. */
+  readonly isCaughtUp: boolean;
 }
 
 /** A read that is not done with its first page. */
@@ -126,11 +128,11 @@ export class Bus implements SubscriptionHost {
    */
   read(interest: Interest, start: Start, limit: number): ReadPage | Promise<ReadPage> {
     const { after, gap } = this.resolve(start);
-    if (typeof start === "object" && "last" in start) return this.#readLast(interest, start.last, after);
+    if (typeof start === "object" && "last" in start) return this.#readLast(interest, start.last, limit);
     const page = this.page(interest, after, limit, PAGE_BYTES);
     const isDone = !(page instanceof Promise) && !isPassing(page) && page.gapUntil === null;
     if (!isDone) return this.#readOn(interest, start, limit, { after, gap, page });
-    return { events: page.events, cursor: this.cursorAt(page.position), gap };
+    return { events: page.events, cursor: this.cursorAt(page.position), gap, isCaughtUp: page.isCaughtUp };
   }
 
   /** A reader that stays. It has no topics yet: see {@link Subscription.extend}. */
@@ -235,9 +237,14 @@ export class Bus implements SubscriptionHost {
     return CLOSE_REASONS.internal;
   }
 
-  async #readLast(interest: Interest, count: number, upTo: number): Promise<ReadPage> {
-    const { events } = await this.lastPage(interest, count, upTo);
-    return { events, cursor: this.cursorAt(upTo), gap: null };
+  /** As many of the newest `count` as a page holds; the others come behind its cursor. */
+  async #readLast(interest: Interest, count: number, limit: number): Promise<ReadPage> {
+    const head = this.#head;
+    const { events: newest } = await this.lastPage(interest, count, head);
+    const events = newest.slice(0, pageLength(newest, limit));
+    const isCaughtUp = events.length === newest.length;
+    const position = isCaughtUp ? head : (events.at(-1) as StoredEvent).position;
+    return { events, cursor: this.cursorAt(position), gap: null, isCaughtUp };
   }
 
   /** Reads until there is something, or the head is reached. */
@@ -249,7 +256,7 @@ export class Bus implements SubscriptionHost {
       page = await this.page(interest, page.position, limit, PAGE_BYTES);
       if (gap === null && page.gapUntil !== null) gap = this.gapFrom(after, page.gapUntil);
     }
-    return { events: page.events, cursor: this.cursorAt(page.position), gap };
+    return { events: page.events, cursor: this.cursorAt(page.position), gap, isCaughtUp: page.isCaughtUp };
   }
 
   /** The way of a batch: matched to audiences, then sent to each at once or joined with what follows within milliseconds. */
@@ -297,4 +304,11 @@ export class Bus implements SubscriptionHost {
 /** Whether a page has nothing, and more is to be looked at. */
 function isPassing(page: Page): boolean {
   return page.events.length === 0 && !page.isCaughtUp;
+}
+
+/** How many of the events, from the first, one page holds. */
+function pageLength(events: readonly StoredEvent[], limit: number): number {
+  let bytes = 0;
+  const full = events.slice(0, limit).findIndex(({ jsonBytes }) => (bytes += jsonBytes) >= PAGE_BYTES);
+  return full === -1 ? Math.min(limit, events.length) : full + 1;
 }

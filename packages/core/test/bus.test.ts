@@ -177,7 +177,7 @@ describe("a page", () => {
     const second = await bus.read(all, { cursor: first.cursor }, 3);
     expect(second.events.map((event) => event.topic)).toEqual(["t/3", "t/4"]);
     const third = await bus.read(all, { cursor: second.cursor }, 3);
-    expect(third).toEqual({ events: [], cursor: second.cursor, gap: null });
+    expect(third).toEqual({ events: [], cursor: second.cursor, gap: null, isCaughtUp: true });
     expect(second.cursor).toBe(bus.cursor);
   });
 
@@ -223,6 +223,18 @@ describe("a page", () => {
     expect(page.events.map((event) => event.data)).toEqual(["1", "3"]);
     expect(page.cursor).toBe(bus.cursor);
     expect((await bus.read(all, { last: 0 }, 10)).events).toEqual([]);
+  });
+
+  it.each([
+    ["events", "", 2],
+    ["bytes", "x".repeat(200_000), 10],
+  ])("of the newest N goes on behind its cursor where they are too many %s", async (_what, data, limit) => {
+    const { bus } = setUp();
+    for (let n = 0; n < 4; n += 1) await publish(bus, { topic: "a", data: `${n}${data}` });
+    const first = await bus.read(all, { last: 3 }, limit);
+    const second = await bus.read(all, { cursor: first.cursor }, limit);
+    expect([first, second].map(({ events }) => events.map((event) => event.data[1]))).toEqual([["1", "2"], ["3"]]);
+    expect([first.isCaughtUp, second.isCaughtUp]).toEqual([false, true]);
   });
 });
 

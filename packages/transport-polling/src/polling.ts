@@ -40,8 +40,8 @@ class Polling implements HttpTransport {
     const client = this.#intervalMs === 0 ? null : clientOf(read, request);
     if (client !== null) this.#checkPace(client, nowMs, reply);
     const page = await this.#page(read);
-    // A full page is no reason to wait before the next.
-    if (client !== null && (page === "not modified" || page.events.length < read.limit)) this.#pace.note(client, nowMs);
+    // A page that was not all is no reason to wait before the next.
+    if (client !== null && (page === "not modified" || page.isCaughtUp)) this.#pace.note(client, nowMs);
     if (page === "not modified") {
       reply
         .code(304)

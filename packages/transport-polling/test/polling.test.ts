@@ -231,6 +231,14 @@ describe("the interval", () => {
     expect((await poll(next(page))).status).toBe(429);
   });
 
+  test("does not hold up a client whose page was full of bytes", async () => {
+    for (let n = 0; n < 3; n += 1) await gateway.publish("a", "x".repeat(200_000));
+    const page = await poll("topic=a&last=3");
+    expect(page.events).toHaveLength(2);
+    expect((await poll(next(page))).events).toHaveLength(1);
+    expect((await poll(next(page))).status).toBe(429);
+  });
+
   test("is each client's own", async () => {
     expect((await poll("topic=a", { authorization: "Bearer x" })).status).toBe(200);
     expect((await poll("topic=a", { authorization: "Bearer y" })).status).toBe(200);

@@ -13,7 +13,7 @@ export async function missedOf(
   hooks: Hooks,
   bus: Bus,
   { start, limit }: { readonly start: Start; readonly limit: number },
-): Promise<ReadPage> {
+): Promise<Omit<ReadPage, "isCaughtUp">> {
   const interest = interestIn(hook.record.topics.map(parseFilter), hook.record.types);
   const dead = new Set((await hooks.dead(hook)).map(({ event }) => event.position));
   const events: StoredEvent[] = [];

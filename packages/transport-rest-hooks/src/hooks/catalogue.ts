@@ -16,7 +16,7 @@ export async function eventTypes(
 ): Promise<readonly string[]> {
   const types = new Set<string>();
   if (topics.length > 0) {
-    const { events } = await bus.read(interestIn(topics), { last: LOOKED_AT }, LOOKED_AT);
+    const { events } = await bus.lastPage(interestIn(topics), LOOKED_AT, bus.head);
     for (const { type } of events) types.add(type);
   }
   for (const { record } of hooks.live()) {
@@ -34,7 +34,7 @@ export async function samplesOf(
 ): Promise<readonly string[]> {
   const { type, format, readUrl } = asked;
   if (topics.length === 0) return [];
-  const { events } = await bus.read(interestIn(topics, [type]), { last: SAMPLES }, SAMPLES);
+  const { events } = await bus.lastPage(interestIn(topics, [type]), SAMPLES, bus.head);
   return events.toReversed().map((event) => {
     const options = { format, hookId: "sample", event: type, target: "https://example.org/", readUrl };
     return Buffer.from(payloads.of(event, options).body).toString("utf8");

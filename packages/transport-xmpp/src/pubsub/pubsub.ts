@@ -112,7 +112,8 @@ export class PubSubService {
     const granted = [...this.#options.publicFilters().map(parseFilter), ...client.principal.grants.read];
     const nodes = new Set(granted.map(({ text }) => text));
     if (granted.length > 0) {
-      const { events } = await this.#options.bus.read(interestIn(granted, []), { last: NEWEST }, NEWEST);
+      const { bus } = this.#options;
+      const { events } = await bus.lastPage(interestIn(granted, []), NEWEST, bus.head);
       for (const { topic } of events.toReversed()) nodes.add(topic);
     }
     const jid = iq.attribute("to");

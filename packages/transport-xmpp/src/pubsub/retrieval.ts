@@ -75,9 +75,8 @@ async function page(bus: Bus, filter: Filter, set: XmlNode | undefined, maxItems
     const start = after === "earliest" ? after : { cursor: after };
     return { ...(await bus.read(interest, start, limit)), isNewest: false };
   }
-  if (before === "") return { ...(await bus.read(interest, { last: limit }, limit)), isNewest: true };
-  const { after: position } = bus.resolve({ cursor: before });
-  const { events } = await bus.lastPage(interest, limit, position - 1);
+  const upTo = before === "" ? bus.head : bus.resolve({ cursor: before }).after - 1;
+  const { events } = await bus.lastPage(interest, limit, upTo);
   return { events, gap: null, isNewest: true };
 }
 
