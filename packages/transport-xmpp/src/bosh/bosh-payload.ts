@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { LOGGED_IN } from "../xml/stanza-limits.ts";
+import { LOGGED_IN } from "../xml/xml-reader.ts";
 
 /** What is read of a request that is too large before its connection is closed: short of that its client hears why. */
 const MAX_READ_BYTES = 1024 * 1024;

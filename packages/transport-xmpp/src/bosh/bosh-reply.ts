@@ -1,15 +1,7 @@
 import type { FastifyReply } from "fastify";
 
-/** A request that can be answered. */
-export interface BoshReply {
-  /** At most once; later ones are passed over. */
-  answer(body: Buffer): void;
-  /** Whether the client has gone away. */
-  readonly isGone: boolean;
-}
-
-/** One that came by HTTP. */
-export class HttpReply implements BoshReply {
+/** A request that waits to be answered. */
+export class BoshReply {
   readonly #reply: FastifyReply;
   readonly #type: string;
   #isAnswered = false;
@@ -23,10 +15,12 @@ export class HttpReply implements BoshReply {
     });
   }
 
+  /** Whether the client has gone away. */
   get isGone(): boolean {
     return this.#reply.raw.destroyed;
   }
 
+  /** At most once; later ones are passed over. */
   answer(body: Buffer): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;

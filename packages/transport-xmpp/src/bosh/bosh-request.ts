@@ -1,9 +1,8 @@
 import type { BoshCondition } from "./bosh-body.ts";
 import type { BoshPayload } from "./bosh-payload.ts";
 import { NS } from "../xml/namespaces.ts";
-import { LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
-import { XmlReader, type XmlFault, type XmlHandler, type XmlLimits } from "../xml/xml-reader.ts";
+import { LOGGED_OUT, XmlReader, type XmlFault, type XmlHandler, type XmlLimits } from "../xml/xml-reader.ts";
 
 /** The `<body/>` of one HTTP request, read. */
 export class BoshRequest implements XmlHandler {

@@ -4,13 +4,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { countOf, terminateBody, type BoshCondition } from "./bosh-body.ts";
 import { BoshConnection } from "./bosh-connection.ts";
 import { readPayload, type BoshPayload } from "./bosh-payload.ts";
-import { HttpReply, type BoshReply } from "./bosh-reply.ts";
+import { BoshReply } from "./bosh-reply.ts";
 import { BoshRequest } from "./bosh-request.ts";
 import { DEFAULT_TYPE, termsFor } from "./bosh-terms.ts";
 import type { Shared } from "../session/shared.ts";
-import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
-import type { XmlLimits } from "../xml/xml-reader.ts";
+import { LOGGED_IN, LOGGED_OUT, type XmlLimits } from "../xml/xml-reader.ts";
 
 /** Options of {@link registerBosh}. */
 export interface BoshRouteOptions {
@@ -59,7 +58,7 @@ class BoshManager {
     if (request.body?.isRead === false) reply.header("connection", "close");
     const { body, fault } = BoshRequest.read(request.body, (root) => this.#limitsOf(root));
     const connection = body === null ? undefined : this.#find(body);
-    const answering = new HttpReply(reply, connection?.terms.type ?? DEFAULT_TYPE, () => connection?.lost());
+    const answering = new BoshReply(reply, connection?.terms.type ?? DEFAULT_TYPE, () => connection?.lost());
     const shared = this.#options.shared();
     if (shared === null) return answering.answer(terminateBody("internal-server-error"));
     const rid = body === null ? null : ridOf(body);
@@ -73,7 +72,7 @@ class BoshManager {
     if (body.attribute("sid") !== undefined) return refuse(shared, "item-not-found", answering);
     const created = this.#create(shared, body, rid, request);
     if (typeof created === "string") return refuse(shared, created, answering);
-    return created.take(body, rid, new HttpReply(reply, created.terms.type, () => created.lost()));
+    return created.take(body, rid, new BoshReply(reply, created.terms.type, () => created.lost()));
   }
 
   #find(body: XmlNode): BoshConnection | undefined {

@@ -5,7 +5,6 @@ import { Backoff } from "./backoff.ts";
 import { ComponentStream, type ComponentAddress, type StreamEnd, type StreamHandler } from "./component-stream.ts";
 import { Outstanding, type OutstandingLimits } from "./outstanding.ts";
 import { Questions } from "./questions.ts";
-import type { Outlet } from "./shared.ts";
 
 /** What comes of a link. */
 export interface LinkHandler {
@@ -47,8 +46,12 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ["conflict", "another one has joined as that component already"],
 ]);
 
-/** The link to the user's server: comes back by itself as long as it is wanted. */
-export class ComponentLink implements StreamHandler, Outlet {
+/**
+ * The link to the user's server: comes back by itself as long as it is wanted. While it is down there is no room, and what
+ * is sent is lost.
+ */
+export class ComponentLink implements StreamHandler {
+  /** Whom to ask how far the link itself has got. */
   readonly serverJid: string;
   readonly #address: ComponentAddress;
   readonly #clock: Clock;
@@ -97,10 +100,12 @@ export class ComponentLink implements StreamHandler, Outlet {
     };
   }
 
+  /** Whether more items may be sent now. */
   get hasRoom(): boolean {
     return this.hasRoomAfter(0, 0);
   }
 
+  /** Whether more may be sent when so much has been. */
   hasRoomAfter(stanzas: number, bytes: number): boolean {
     const isFull = this.#outstanding.isFullWith(stanzas, bytes);
     return this.#state === "joined" && !isFull && this.#stream?.hasRoom === true;
@@ -124,6 +129,7 @@ export class ComponentLink implements StreamHandler, Outlet {
     return promise;
   }
 
+  /** Sends items. */
   send(stanzas: readonly Buffer[]): void {
     this.#stream?.write(stanzas);
     this.#outstanding.add(
@@ -132,10 +138,12 @@ export class ComponentLink implements StreamHandler, Outlet {
     );
   }
 
+  /** Sends another stanza. */
   put(stanza: Element): void {
     if (this.#state === "joined") this.send([Buffer.from(stanza.toString())]);
   }
 
+  /** Pings somebody; any answer is told, and the question can be withdrawn. */
   ask(to: string, heard: (answer: XmlNode) => void): () => void {
     return this.#questions.ask(to, heard);
   }

@@ -1,7 +1,7 @@
 import { createElement, type Element } from "ltx";
 import { Allowance } from "../session/allowance.ts";
 import { bareOf, parseJid } from "../xml/jid.ts";
-import { errorOf, resultOf, StanzaError, toStanzaError } from "../xml/stanza.ts";
+import { answerIq, errorOf, StanzaError } from "../xml/stanza.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 import { JidClient } from "./jid-client.ts";
 import type { ComponentShared } from "./shared.ts";
@@ -54,27 +54,25 @@ export class ComponentService {
     this.#isWorking = true;
     for (let iq = this.#waiting.shift(); iq !== undefined; iq = this.#waiting.shift()) {
       const from = iq.attribute("from") ?? "";
-      try {
-        // In the order in which they came.
-        // oxlint-disable-next-line no-await-in-loop
-        this.#put(resultOf(iq, from, ...(await this.#answer(iq, from))));
-      } catch (error) {
-        const told = toStanzaError(error);
-        if (told === null) this.#shared.logger.error({ err: error }, "an XMPP stanza could not be handled");
-        this.#refuse(iq, from, told ?? new StanzaError("wait", "internal-server-error"));
-      }
+      // In the order in which they came.
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#answer(iq, from);
     }
     this.#isWorking = false;
   }
 
-  async #answer(iq: XmlNode, from: string): Promise<readonly Element[]> {
-    const { service, pubsub, grants } = this.#shared;
-    const type = iq.attribute("type");
-    if (iq.attribute("id") === undefined || (type !== "get" && type !== "set")) {
-      throw new StanzaError("modify", "bad-request");
+  async #answer(iq: XmlNode, from: string): Promise<void> {
+    const { service, pubsub, grants, logger, meter } = this.#shared;
+    const answer = async (): Promise<readonly Element[]> => {
+      if (iq.attribute("to")?.toLowerCase() !== service) throw new StanzaError("cancel", "item-not-found");
+      return pubsub.answer(iq, new JidClient(from, grants, this.#subscribers));
+    };
+    try {
+      this.#put(await answerIq(iq, from, answer, (code) => meter.refused("xmpp", code)));
+    } catch (error) {
+      logger.error({ err: error }, "an XMPP stanza could not be handled");
+      this.#refuse(iq, from, new StanzaError("wait", "internal-server-error"));
     }
-    if (iq.attribute("to")?.toLowerCase() !== service) throw new StanzaError("cancel", "item-not-found");
-    return pubsub.answer(iq, new JidClient(from, grants, this.#subscribers));
   }
 
   /** The service is there for all, and tells everybody so who asks; it never asks back. */
@@ -114,7 +112,7 @@ export class ComponentService {
   }
 
   #put(stanza: Element): void {
-    this.#shared.outlet.put(stanza);
+    this.#shared.link.put(stanza);
   }
 
   #allowanceOf(bare: string): Allowance {

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import type { Clock } from "@sluice/core";
 import { createElement } from "ltx";
 import { NS } from "../xml/namespaces.ts";
+import { streamError } from "../xml/stanza.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 import { XmlReader, type XmlFault, type XmlHandler, type XmlLimits } from "../xml/xml-reader.ts";
 
@@ -132,12 +133,7 @@ export class ComponentStream implements XmlHandler {
   }
 
   failed(fault: XmlFault): void {
-    const error = createElement(
-      "stream:error",
-      { "xmlns:stream": NS.stream },
-      createElement(fault, { xmlns: NS.streams }),
-    );
-    if (this.#socket.writable) this.#socket.end(`${error.toString()}</stream:stream>`);
+    if (this.#socket.writable) this.#socket.end(`${streamError(fault).toString()}</stream:stream>`);
     this.#refused(fault);
   }
 

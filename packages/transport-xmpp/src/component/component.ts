@@ -47,35 +47,32 @@ const CONFIRM_MS = 1000;
 /** Between two looks at that. */
 const ROUND_MS = 20;
 
-/** PubSub (XEP-0060) as an external component of the user's own XMPP server (XEP-0114). */
+const NOT_STARTED: ComponentFigures = {
+  state: "connecting",
+  detail: null,
+  streams: { joined: 0, unreachable: 0, refused: 0, broken: 0 },
+  users: 0,
+  devices: 0,
+};
+
+/**
+ * PubSub (XEP-0060) as an external component of the user's own XMPP server (XEP-0114). Its start does not wait for that
+ * server: it may come later.
+ */
 export function xmppComponent(options: XmppComponentOptions): XmppComponent {
-  return new Component(options);
-}
-
-class Component implements XmppComponent {
-  readonly name = "xmpp";
-  readonly #options: XmppComponentOptions;
-  #running: Running | null = null;
-
-  constructor(options: XmppComponentOptions) {
-    this.#options = options;
-  }
-
-  get figures(): ComponentFigures {
-    if (this.#running !== null) return this.#running.figures;
-    const streams = { joined: 0, unreachable: 0, refused: 0, broken: 0 };
-    return { state: "connecting", detail: null, streams, users: 0, devices: 0 };
-  }
-
-  /** Does not wait for the server: it may come later. */
-  start(context: TransportContext): Promise<void> {
-    this.#running = new Running(this.#options, context);
-    return Promise.resolve();
-  }
-
-  async drain(_reason: CloseReason, _spreadMs: number, deadline: AbortSignal): Promise<void> {
-    await this.#running?.stop(deadline);
-  }
+  let running: Running | null = null;
+  return {
+    name: "xmpp",
+    get figures(): ComponentFigures {
+      return running?.figures ?? NOT_STARTED;
+    },
+    async start(context: TransportContext): Promise<void> {
+      running = new Running(options, context);
+    },
+    async drain(_reason: CloseReason, _spreadMs: number, deadline: AbortSignal): Promise<void> {
+      await running?.stop(deadline);
+    },
+  };
 }
 
 class Running {
@@ -107,7 +104,7 @@ class Running {
       logger,
       limits,
       line,
-      outlet: this.#link,
+      link: this.#link,
       service: address.domain,
       store: new SubscriptionStore(this.#database, clock),
       codecs: new ItemCodecs(address.domain, linkTo),
@@ -141,7 +138,7 @@ class Running {
     const { promise, resolve } = Promise.withResolvers<void>();
     const untilMs = clock.monotonic() + CONFIRM_MS;
     const stop = clock.every(ROUND_MS, () => {
-      const isOwed = this.#subscribers.devices.some((device) => device.isOwed);
+      const isOwed = this.#subscribers.devices.some(({ ledger }) => ledger.isOwed);
       if (!isOwed || deadline.aborted || clock.monotonic() >= untilMs) resolve();
     });
     return promise.finally(stop);

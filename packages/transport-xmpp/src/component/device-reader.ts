@@ -12,29 +12,10 @@ import {
 import { itemsOf } from "../pubsub/item-codec.ts";
 import { gapStanza, itemStanza } from "../pubsub/item-stanza.ts";
 import type { StoredSubscription } from "../pubsub/subscription-store.ts";
+import type { Acknowledged } from "../session/ledger.ts";
+import type { Device } from "./device.ts";
 import type { ComponentShared } from "./shared.ts";
 import type { Waiting } from "../pubsub/waiting-line.ts";
-
-/** What a reader needs of the device that it belongs to. */
-export interface ReaderDevice {
-  /** `<message to="…"`. */
-  readonly messageHead: Buffer;
-  /** Whether the link and the device take more now. */
-  readonly hasRoom: boolean;
-  /** Whether they do after so much more. */
-  hasRoomAfter(stanzas: number, bytes: number): boolean;
-  /** Stanzas sent to the device. */
-  readonly sent: number;
-  mayRead(filter: Filter): boolean;
-  send(stanzas: readonly Buffer[]): void;
-  /** Takes the reader back into the line as soon as there may be room. */
-  leftBehind(reader: DeviceReader): void;
-}
-
-interface Sent {
-  readonly number: number;
-  readonly position: number;
-}
 
 /** After the log could not be read. */
 const RETRY_MS = 5000;
@@ -49,17 +30,15 @@ const RETRY_MS = 5000;
  *         └───────────────────────────┴───────────────────────────┘
  * ```
  */
-export class DeviceReader implements Sink<Buffer>, Waiting {
+export class DeviceReader implements Sink<Buffer>, Acknowledged, Waiting {
   readonly codec: Codec<Buffer>;
   readonly stored: StoredSubscription;
   readonly #filter: Filter;
   readonly #shared: ComponentShared;
-  readonly #device: ReaderDevice;
+  readonly #device: Device;
   #subscription: Subscription<Buffer> | null = null;
   /** Up to here everything was handed over. */
   #handed: string;
-  /** Items handed over that the device has not confirmed. */
-  #unconfirmed: Sent[] = [];
   #confirmed = 0;
   #isReplaying = false;
   #isSilent = false;
@@ -67,7 +46,7 @@ export class DeviceReader implements Sink<Buffer>, Waiting {
   #isClosed = false;
   #cancelRetry: (() => void) | null = null;
 
-  constructor(shared: ComponentShared, device: ReaderDevice, stored: StoredSubscription, filter: Filter) {
+  constructor(shared: ComponentShared, device: Device, stored: StoredSubscription, filter: Filter) {
     this.#shared = shared;
     this.#device = device;
     this.stored = stored;
@@ -112,7 +91,7 @@ export class DeviceReader implements Sink<Buffer>, Waiting {
       // Of a batch for ten thousand readers of one link a few find room. What is not taken is read again.
       if (!device.hasRoomAfter(stanzas.length, from)) break;
       stanzas.push(itemStanza(device.messageHead, bytes, from, end, this.#isReplaying ? time : null));
-      this.#handOver(position, stanzas.length);
+      this.#handOver(position);
       from = end;
     }
     if (stanzas.length > 0) device.send(stanzas);
@@ -122,18 +101,15 @@ export class DeviceReader implements Sink<Buffer>, Waiting {
   gap(gap: Gap): boolean {
     const device = this.#device;
     if (!device.mayRead(this.#filter)) return this.#fallSilent();
-    this.#handOver(parseCursor(gap.resumedAt).position, 1);
+    this.#handOver(parseCursor(gap.resumedAt).position);
     device.send([gapStanza(device.messageHead, this.#shared.service, this.stored.node, gap)]);
     return device.hasRoom || this.#leave();
   }
 
-  /** The device has the first so many stanzas. */
-  confirmed(number: number): void {
-    const last = this.#unconfirmed.findLast((sent) => sent.number <= number);
-    if (last === undefined) return;
-    this.#unconfirmed = this.#unconfirmed.filter((sent) => sent.number > number);
-    this.#confirmed = last.position;
-    this.#shared.store.reached(this.stored, this.#shared.bus.cursorAt(last.position));
+  acknowledged(position: number): void {
+    if (this.#isClosed) return;
+    this.#confirmed = position;
+    this.#shared.store.reached(this.stored, this.#shared.bus.cursorAt(position));
   }
 
   /** Ends; by the bus with a reason: the log could not be read. */
@@ -175,9 +151,9 @@ export class DeviceReader implements Sink<Buffer>, Waiting {
     this.#subscription.extend([this.#filter], [], start, start === "latest" ? {} : { observer });
   }
 
-  #handOver(position: number, ahead: number): void {
+  #handOver(position: number): void {
     this.#handed = this.#shared.bus.cursorAt(position);
-    this.#unconfirmed.push({ number: this.#device.sent + ahead, position });
+    this.#device.ledger.addItem(this, position);
   }
 
   #fallSilent(): false {

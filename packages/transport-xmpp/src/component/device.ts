@@ -2,8 +2,9 @@ import type { Filter } from "@sluice/core";
 import { escapeXML } from "ltx";
 import type { StoredSubscription } from "../pubsub/subscription-store.ts";
 import { bareOf } from "../xml/jid.ts";
-import { DeviceReader, type ReaderDevice } from "./device-reader.ts";
-import { Inquirer, type Inquired } from "./inquirer.ts";
+import { Ledger } from "../session/ledger.ts";
+import { DeviceReader } from "./device-reader.ts";
+import { Inquirer } from "./inquirer.ts";
 import { Outstanding, type OutstandingLimits } from "./outstanding.ts";
 import type { ComponentShared } from "./shared.ts";
 import type { Verdict } from "./verdict.ts";
@@ -24,10 +25,14 @@ const LIMITS: OutstandingLimits = {
  * One client of the user's server that is there, by its full JID. It is asked itself how far it has got, since servers
  * drop a headline silently that comes as the client goes. What it confirms moves the subscriptions' cursors.
  */
-export class Device implements ReaderDevice, Inquired {
+export class Device {
   readonly jid: string;
   readonly bare: string;
+  /** `<message to="…"`. */
   readonly messageHead: Buffer;
+  /** What it has been sent and has not confirmed. */
+  readonly ledger: Ledger = new Ledger();
+  /** Whether its presence says that it is there, and will say when it is not. */
   isPresent = false;
   readonly #shared: ComponentShared;
   readonly #onLost: (device: Device, verdict: Verdict) => void;
@@ -48,21 +53,14 @@ export class Device implements ReaderDevice, Inquired {
     this.#outstanding = new Outstanding(LIMITS, shared.clock, () => this.#inquirer.ask());
   }
 
+  /** Whether the link and the device take more now. */
   get hasRoom(): boolean {
     return this.hasRoomAfter(0, 0);
   }
 
+  /** Whether they do after so much more. */
   hasRoomAfter(stanzas: number, bytes: number): boolean {
-    return this.#shared.outlet.hasRoomAfter(stanzas, bytes) && !this.#outstanding.isFullWith(stanzas, bytes);
-  }
-
-  get sent(): number {
-    return this.#outstanding.sent;
-  }
-
-  /** Whether it has been sent something that it has not confirmed. */
-  get isOwed(): boolean {
-    return this.#outstanding.isOwed;
+    return this.#shared.link.hasRoomAfter(stanzas, bytes) && !this.#outstanding.isFullWith(stanzas, bytes);
   }
 
   mayRead(filter: Filter): boolean {
@@ -93,10 +91,11 @@ export class Device implements ReaderDevice, Inquired {
 
   send(stanzas: readonly Buffer[]): void {
     const bytes = stanzas.reduce((sum, { length }) => sum + length, 0);
-    this.#shared.outlet.send(stanzas);
+    this.#shared.link.send(stanzas);
     this.#outstanding.add(stanzas.length, bytes);
   }
 
+  /** Takes a reader back into the line as soon as there may be room. */
   leftBehind(reader: DeviceReader): void {
     if (!this.#outstanding.isFull) return this.#shared.line.add(reader);
     this.#behind.add(reader);
@@ -106,7 +105,7 @@ export class Device implements ReaderDevice, Inquired {
   /** Sends no more, and asks how far it has got. */
   rest(): void {
     for (const reader of this.#readers.values()) reader.rest();
-    if (this.isOwed) this.#outstanding.ask();
+    if (this.ledger.isOwed) this.#outstanding.ask();
   }
 
   close(): void {
@@ -115,13 +114,14 @@ export class Device implements ReaderDevice, Inquired {
     for (const stored of this.#readers.keys()) this.stop(stored);
   }
 
+  /** It has turned out not to be there. */
   lost(verdict: Verdict): void {
     this.#onLost(this, verdict);
   }
 
+  /** What was sent before the last question has arrived. */
   confirmed(): void {
-    const number = this.#outstanding.confirm();
-    for (const reader of this.#readers.values()) reader.confirmed(number);
+    this.ledger.acknowledge(this.#outstanding.confirm());
     if (this.#outstanding.isFull) return;
     const behind = [...this.#behind];
     this.#behind.clear();

@@ -1,19 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { XmlNode } from "../xml/xml-node.ts";
+import type { Device } from "./device.ts";
 import type { ComponentShared } from "./shared.ts";
-import { shapeOf, verdictOf, type Verdict } from "./verdict.ts";
-
-/** Who is asked, and what is told of it. */
-export interface Inquired {
-  readonly jid: string;
-  readonly bare: string;
-  /** Whether its presence says that it is there, and will say when it is not. */
-  readonly isPresent: boolean;
-  /** What was sent before the last question has arrived. */
-  confirmed(): void;
-  /** It has turned out not to be there. */
-  lost(verdict: Verdict): void;
-}
+import { shapeOf, verdictOf } from "./verdict.ts";
 
 /** A client that has never answered is given so long. */
 const PATIENCE_MS = 30_000;
@@ -24,7 +13,7 @@ const PATIENCE_MS = 30_000;
  */
 export class Inquirer {
   readonly #shared: ComponentShared;
-  readonly #client: Inquired;
+  readonly #client: Device;
   #hasAnswered = false;
   /** Whether the server is asked instead. */
   #isSilent = false;
@@ -33,7 +22,7 @@ export class Inquirer {
   #withdrawOwed: (() => void) | null = null;
   #cancelPatience: (() => void) | null = null;
 
-  constructor(shared: ComponentShared, client: Inquired) {
+  constructor(shared: ComponentShared, client: Device) {
     this.#shared = shared;
     this.#client = client;
   }
@@ -41,7 +30,7 @@ export class Inquirer {
   /** Asks; not while a question is open. */
   ask(): void {
     if (this.#isSilent) return this.#askServer();
-    this.#withdraw = this.#shared.outlet.ask(this.#client.jid, (answer) => this.#answered(answer));
+    this.#withdraw = this.#shared.link.ask(this.#client.jid, (answer) => this.#answered(answer));
     if (!this.#hasAnswered) this.#cancelPatience = this.#shared.clock.after(PATIENCE_MS, () => this.#giveUp());
     return undefined;
   }
@@ -59,7 +48,7 @@ export class Inquirer {
   }
 
   #askServer(): void {
-    this.#withdraw = this.#shared.outlet.ask(this.#shared.outlet.serverJid, () => this.#client.confirmed());
+    this.#withdraw = this.#shared.link.ask(this.#shared.link.serverJid, () => this.#client.confirmed());
   }
 
   #answered(answer: XmlNode): void {
@@ -82,7 +71,7 @@ export class Inquirer {
    */
   #doubt(answer: XmlNode): void {
     const nobody = `${this.#client.bare}/${randomBytes(9).toString("base64url")}`;
-    this.#withdraw = this.#shared.outlet.ask(nobody, (other) => {
+    this.#withdraw = this.#shared.link.ask(nobody, (other) => {
       if (!this.#client.isPresent && shapeOf(other) === shapeOf(answer)) this.#client.lost("gone");
       else this.#confirm();
     });

@@ -37,11 +37,6 @@ export class Outstanding {
     this.#ask = ask;
   }
 
-  /** Stanzas sent. */
-  get sent(): number {
-    return this.#sent.stanzas;
-  }
-
   get isFull(): boolean {
     return this.isFullWith(0, 0);
   }
@@ -49,10 +44,6 @@ export class Outstanding {
   /** Whether it will be when so much more has been sent. */
   isFullWith(stanzas: number, bytes: number): boolean {
     return this.#isBeyond(this.#limits.stanzas - stanzas, this.#limits.bytes - bytes);
-  }
-
-  get isOwed(): boolean {
-    return this.#sent.stanzas > this.#confirmed.stanzas;
   }
 
   /** Whether a question has been open for so long. */
@@ -79,7 +70,7 @@ export class Outstanding {
   confirm(): number {
     this.#confirmed = this.#asked ?? this.#confirmed;
     this.#asked = null;
-    if (this.isOwed) this.#plan();
+    if (this.#sent.stanzas > this.#confirmed.stanzas) this.#plan();
     return this.#confirmed.stanzas;
   }
 

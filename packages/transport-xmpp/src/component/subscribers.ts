@@ -80,7 +80,7 @@ export class Subscribers {
     if (user === undefined || !this.#isJoined) return;
     const known = user.devices.get(jid);
     // One that was only taken to be there may have gone and come back: what it has not confirmed comes again.
-    if (known?.isPresent === false && isPresent && known.isOwed) this.#drop(known);
+    if (known?.isPresent === false && isPresent && known.ledger.isOwed) this.#drop(known);
     const device = user.devices.get(jid) ?? this.#welcome(user, jid);
     device.isPresent ||= isPresent;
     for (const stored of this.subscriptionsOf(jid)) {
@@ -158,7 +158,7 @@ export class Subscribers {
     }
     // So that the user's server tells when its clients come and go; whoever does not want that sends us presence.
     if (bare.includes("@"))
-      this.#shared.outlet.put(createElement("presence", { type: "subscribe", from: this.#shared.service, to: bare }));
+      this.#shared.link.put(createElement("presence", { type: "subscribe", from: this.#shared.service, to: bare }));
   }
 
   /** Somebody subscribes anew to what it has: perhaps it has lost what it was sent, and nobody told of its going. */
@@ -199,7 +199,7 @@ export class Subscribers {
     for (const device of user.devices.values()) this.#drop(device);
     this.#users.delete(bare);
     if (bare.includes("@"))
-      this.#shared.outlet.put(createElement("presence", { type: "unsubscribe", from: this.#shared.service, to: bare }));
+      this.#shared.link.put(createElement("presence", { type: "unsubscribe", from: this.#shared.service, to: bare }));
   }
 
   #welcome(user: User, jid: string): Device {
@@ -220,7 +220,7 @@ export class Subscribers {
   #look(jid: string): void {
     const isBare = bareOf(jid) === jid;
     if (isBare && jid.includes("@"))
-      this.#shared.outlet.put(createElement("presence", { type: "probe", from: this.#shared.service, to: jid }));
+      this.#shared.link.put(createElement("presence", { type: "probe", from: this.#shared.service, to: jid }));
     else this.#askIfThere(jid, RETRY_MS);
   }
 
@@ -234,7 +234,7 @@ export class Subscribers {
   }
 
   #askIfThere(jid: string, retryMs: number): void {
-    this.#shared.outlet.ask(jid, (answer) => {
+    this.#shared.link.ask(jid, (answer) => {
       const verdict = verdictOf(answer);
       if (verdict === "unreachable") this.#retry(jid, retryMs);
       // If it is unclear, what the device says to its first items will show it.

@@ -10,6 +10,7 @@ import {
 } from "@sluice/core";
 import { createElement, type Element } from "ltx";
 import { retrieve } from "./retrieval.ts";
+import { isSameJid } from "../xml/jid.ts";
 import { NS } from "../xml/namespaces.ts";
 import { StanzaError } from "../xml/stanza.ts";
 import type { StoredSubscription } from "./subscription-store.ts";
@@ -18,10 +19,10 @@ import type { XmlNode } from "../xml/xml-node.ts";
 /** Who asks the service, and what it may do for them. */
 export interface PubSubClient {
   readonly principal: Principal;
+  /** Its JID, without and with its resource. */
+  readonly name: { readonly bare: string; readonly jid: string };
   /** @throws {SluiceError} what the principal may not do */
   check(action: "read" | "publish", filters: readonly Filter[]): Promise<void>;
-  /** Whether the JID is the client's own, bare or with its resource. @throws {StanzaError} `invalid-jid` */
-  subscriberOf(jid: string | undefined): string;
   subscribe(jid: string, filter: Filter): void;
   /** Whether there was such a subscription. */
   unsubscribe(jid: string, node: string): boolean;
@@ -123,7 +124,7 @@ export class PubSubService {
 
   async #subscribe(action: XmlNode, client: PubSubClient): Promise<Element> {
     const filter = nodeOf(action);
-    const jid = client.subscriberOf(action.attribute("jid"));
+    const jid = subscriberOf(action, client);
     await client.check("read", [filter]);
     client.subscribe(jid, filter);
     return pubsub(createElement("subscription", { node: filter.text, jid, subscription: "subscribed" }));
@@ -131,7 +132,7 @@ export class PubSubService {
 
   #unsubscribe(action: XmlNode, client: PubSubClient): readonly Element[] {
     const { text } = nodeOf(action);
-    const jid = client.subscriberOf(action.attribute("jid"));
+    const jid = subscriberOf(action, client);
     if (!client.unsubscribe(jid, text)) throw new StanzaError("cancel", "unexpected-request", "not-subscribed");
     return [];
   }
@@ -191,6 +192,14 @@ function nodeOf(action: XmlNode): Filter {
   const node = action.attribute("node");
   if (node === undefined) throw new StanzaError("modify", "bad-request", "nodeid-required");
   return parseFilter(node);
+}
+
+/** Nobody subscribes for another: the JID must be the client's own, bare or with its resource. */
+function subscriberOf(action: XmlNode, { name: { bare, jid } }: PubSubClient): string {
+  const asked = action.attribute("jid") ?? "";
+  const own = [bare, jid].find((one) => isSameJid(asked, one));
+  if (own !== undefined) return own;
+  throw new StanzaError("modify", "bad-request", "invalid-jid", "Only one's own JID can be subscribed.");
 }
 
 function pubsub(...children: readonly Element[]): Element {

@@ -7,14 +7,14 @@ import { answerHost } from "./host-queries.ts";
 import { Inquiry } from "./inquiry.ts";
 import { Ledger, type Acknowledged } from "./ledger.ts";
 import type { Identity } from "../login/login.ts";
-import type { ReaderHost } from "../pubsub/node-reader.ts";
+import type { ReaderHost } from "./node-reader.ts";
 import type { Shared } from "./shared.ts";
 import { numberOf, REQUEST, StreamManagement } from "./stream-management.ts";
 import { WaitingLine } from "../pubsub/waiting-line.ts";
 import { Subscriber, type ResourceName } from "./subscriber.ts";
 import { isSameJid } from "../xml/jid.ts";
 import { NS } from "../xml/namespaces.ts";
-import { errorOf, resultOf, StanzaError, toStanzaError } from "../xml/stanza.ts";
+import { answerIq, errorOf, StanzaError } from "../xml/stanza.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 
 /** Places that are kept of a stream that was cut, the newest: a client that is further behind gets some items again. */
@@ -71,28 +71,8 @@ export class Resource implements ReaderHost {
 
   // What readers see.
 
-  get bus(): Shared["bus"] {
-    return this.#carrier.shared.bus;
-  }
-
-  get codecs(): Shared["codecs"] {
-    return this.#carrier.shared.codecs;
-  }
-
-  get store(): Shared["store"] {
-    return this.#carrier.shared.store;
-  }
-
-  get service(): string {
-    return this.#carrier.shared.service;
-  }
-
   get hasRoom(): boolean {
     return !this.#isFull && !this.#carrier.channel.isBacklogged;
-  }
-
-  leftBehind(): void {
-    this.#carrier.shared.meter.leftBehind("xmpp");
   }
 
   deliver(items: Buffer, isLate: boolean): boolean {
@@ -164,7 +144,7 @@ export class Resource implements ReaderHost {
     const { resumption, base, received } = this.management;
     if (resumption === null) return null;
     const { readers, isAvailable } = this.subscriber;
-    const { epoch } = parseCursor(this.bus.cursor);
+    const { epoch } = parseCursor(this.#carrier.shared.bus.cursor);
     const index = new Map<Acknowledged, number>(readers.map((reader, at) => [reader, at]));
     const owed = this.ledger.owed.flatMap(({ number, reader, position }) => {
       const at = index.get(reader);
@@ -210,19 +190,9 @@ export class Resource implements ReaderHost {
 
   async #iq(iq: XmlNode): Promise<void> {
     const type = iq.attribute("type");
-    const id = iq.attribute("id");
-    const { jid } = this.name;
-    if (type === "result" || type === "error") return this.#answered(id ?? "");
-    try {
-      if (id === undefined || (type !== "get" && type !== "set")) throw new StanzaError("modify", "bad-request");
-      this.send(resultOf(iq, jid, ...(await this.#answer(iq))));
-    } catch (error) {
-      const told = toStanzaError(error);
-      if (told === null) throw error;
-      this.#carrier.shared.meter.refused("xmpp", told.detail ?? told.condition);
-      this.send(errorOf(iq, told, jid));
-    }
-    return undefined;
+    if (type === "result" || type === "error") return this.#answered(iq.attribute("id") ?? "");
+    const refused = (code: string): void => this.#carrier.shared.meter.refused("xmpp", code);
+    return this.send(await answerIq(iq, this.name.jid, () => this.#answer(iq), refused));
   }
 
   async #answer(iq: XmlNode): Promise<readonly Element[]> {

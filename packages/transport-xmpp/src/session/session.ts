@@ -13,6 +13,7 @@ import { answerElement, enabledElement, failedElement, parseH, resumedElement } 
 import type { ResourceName } from "./subscriber.ts";
 import { localPart, parseJid } from "../xml/jid.ts";
 import { NS } from "../xml/namespaces.ts";
+import { streamError } from "../xml/stanza.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
 
 /** A client has so long to log in. */
@@ -150,9 +151,7 @@ export class Session implements HeartbeatMember {
   end(condition: string, mayResume: boolean = condition === "connection-timeout"): void {
     if (this.#isEnded) return;
     if (!this.#isOpen) this.#open();
-    this.#put(
-      createElement("stream:error", { "xmlns:stream": NS.stream }, createElement(condition, { xmlns: NS.streams })),
-    );
+    this.#put(streamError(condition));
     this.#finish(mayResume);
     this.#channel.end(condition);
   }

@@ -1,11 +1,10 @@
 import { isGranted, parseFilter, type Filter, type Principal } from "@sluice/core";
 import type { CutNode } from "./cut-stream.ts";
 import type { Identity } from "../login/login.ts";
-import { NodeReader, type ReaderHost } from "../pubsub/node-reader.ts";
+import { NodeReader, type ReaderHost } from "./node-reader.ts";
 import type { PubSubClient } from "../pubsub/pubsub.ts";
 import type { Shared } from "./shared.ts";
 import type { StoredSubscription } from "../pubsub/subscription-store.ts";
-import { isSameJid } from "../xml/jid.ts";
 import { StanzaError, toStanzaError } from "../xml/stanza.ts";
 
 /** The name that a client got at bind. */
@@ -59,13 +58,6 @@ export class Subscriber implements PubSubClient {
     // `access` knows nothing of accounts: what theirs grants is said here.
     const open = isWatched ? filters : filters.filter((filter) => !isGranted(principal.grants[action], filter));
     if (open.length > 0) await this.#shared.access.check(principal, action, open);
-  }
-
-  subscriberOf(jid: string | undefined): string {
-    const { bare, jid: full } = this.name;
-    if (jid !== undefined && isSameJid(jid, bare)) return bare;
-    if (jid !== undefined && isSameJid(jid, full)) return full;
-    throw new StanzaError("modify", "bad-request", "invalid-jid", "Only one's own JID can be subscribed.");
   }
 
   subscribe(jid: string, filter: Filter): void {
@@ -161,7 +153,7 @@ export class Subscriber implements PubSubClient {
   #reader(stored: StoredSubscription, filter: Filter, cursor: string): NodeReader | null {
     const key = keyOf(stored);
     if (this.#isClosed || this.#readers.has(key)) return null;
-    const reader = new NodeReader(this.#host, stored, filter, cursor);
+    const reader = new NodeReader(this.#shared, this.#host, stored, filter, cursor);
     this.#readers.set(key, reader);
     return reader;
   }

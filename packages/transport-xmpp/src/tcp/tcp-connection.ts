@@ -8,9 +8,8 @@ import { NS } from "../xml/namespaces.ts";
 import { Session } from "../session/session.ts";
 import type { Shared } from "../session/shared.ts";
 import { versionFault } from "../session/version-fault.ts";
-import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
-import { XmlReader, type XmlHandler } from "../xml/xml-reader.ts";
+import { LOGGED_IN, LOGGED_OUT, XmlReader, type XmlHandler } from "../xml/xml-reader.ts";
 
 /** A client's side of the end is waited for so long. */
 const CLOSE_TIMEOUT_MS = 2000;

@@ -4,6 +4,7 @@ import type { Seats } from "@sluice/http";
 import { createElement } from "ltx";
 import type { Shared } from "../session/shared.ts";
 import { NS } from "../xml/namespaces.ts";
+import { streamError } from "../xml/stanza.ts";
 import { TcpConnection } from "./tcp-connection.ts";
 
 /** Where clients come by TCP. */
@@ -95,9 +96,12 @@ export class TcpListener {
 
 /** One that there is no place for is told so, and has a moment to hear it. */
 function refuse({ domain, clock }: Shared, socket: Socket): void {
-  const error = createElement("stream:error", {}, createElement("policy-violation", { xmlns: NS.streams }));
   const names = { xmlns: NS.client, "xmlns:stream": NS.stream };
-  const stream = createElement("stream:stream", { ...names, from: domain, version: "1.0" }, error);
+  const stream = createElement(
+    "stream:stream",
+    { ...names, from: domain, version: "1.0" },
+    streamError("policy-violation"),
+  );
   socket.end(`<?xml version="1.0"?>${stream.toString()}`);
   socket.resume();
   socket.once(

@@ -9,9 +9,8 @@ import type { Shared } from "../session/shared.ts";
 import { versionFault } from "../session/version-fault.ts";
 import { textFraming } from "./text-framing.ts";
 import { MAX_PLAIN_LENGTH, plainAnswer } from "../xml/plain-answer.ts";
-import { LOGGED_IN, LOGGED_OUT } from "../xml/stanza-limits.ts";
 import type { XmlNode } from "../xml/xml-node.ts";
-import { XmlReader, type XmlHandler } from "../xml/xml-reader.ts";
+import { LOGGED_IN, LOGGED_OUT, XmlReader, type XmlHandler } from "../xml/xml-reader.ts";
 
 /** A client's close frame is waited for so long. */
 const CLOSE_TIMEOUT_MS = 2000;

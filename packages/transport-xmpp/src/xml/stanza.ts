@@ -34,8 +34,34 @@ export function errorOf(stanza: XmlNode, error: StanzaError, to: string): Elemen
 }
 
 /** The answer to an iq that went well. */
-export function resultOf(iq: XmlNode, to: string, ...children: readonly Element[]): Element {
+function resultOf(iq: XmlNode, to: string, ...children: readonly Element[]): Element {
   return createElement("iq", { type: "result", id: iq.attribute("id"), from: iq.attribute("to"), to }, ...children);
+}
+
+/** What an iq is answered with: what `answer` gives, or why not, of which `refused` is told. @throws what is no such reason */
+export async function answerIq(
+  iq: XmlNode,
+  to: string,
+  answer: () => Promise<readonly Element[]>,
+  refused: (code: string) => void,
+): Promise<Element> {
+  try {
+    const type = iq.attribute("type");
+    if (iq.attribute("id") === undefined || (type !== "get" && type !== "set")) {
+      throw new StanzaError("modify", "bad-request");
+    }
+    return resultOf(iq, to, ...(await answer()));
+  } catch (error) {
+    const told = toStanzaError(error);
+    if (told === null) throw error;
+    refused(told.detail ?? told.condition);
+    return errorOf(iq, told, to);
+  }
+}
+
+/** What a stream ends with (RFC 6120 §4.9). */
+export function streamError(condition: string): Element {
+  return createElement("stream:error", { "xmlns:stream": NS.stream }, createElement(condition, { xmlns: NS.streams }));
 }
 
 type Named = readonly [ErrorType, string, string | null];

@@ -40,6 +40,12 @@ const OF_XML_NAMESPACE = /XML\/1998\/namespace\.$|the xml namespace to another p
 
 const MAX_DEPTH = 50;
 
+/** The longest element of a client that has not logged in. */
+export const LOGGED_OUT: XmlLimits = { characters: 10_000 };
+
+/** The longest element of one that has: what clients and servers are sure to take. */
+export const LOGGED_IN: XmlLimits = { characters: 256 * 1024 };
+
 class XmlError extends Error {
   readonly fault: XmlFault;
 

@@ -1,6 +1,5 @@
 import {
   parseCursor,
-  type Bus,
   type CloseReason,
   type Codec,
   type Filter,
@@ -10,20 +9,17 @@ import {
   type Start,
   type Subscription,
 } from "@sluice/core";
-import { itemsOf, type Item, type ItemCodecs } from "./item-codec.ts";
-import { gapStanza } from "./item-stanza.ts";
-import type { Acknowledged, Ledger } from "../session/ledger.ts";
-import type { StoredSubscription, SubscriptionStore } from "./subscription-store.ts";
-import type { Waiting, WaitingLine } from "./waiting-line.ts";
+import { itemsOf, type Item } from "../pubsub/item-codec.ts";
+import { gapStanza } from "../pubsub/item-stanza.ts";
+import type { StoredSubscription } from "../pubsub/subscription-store.ts";
+import type { Waiting, WaitingLine } from "../pubsub/waiting-line.ts";
+import type { Acknowledged, Ledger } from "./ledger.ts";
+import type { Shared } from "./shared.ts";
 
 /** What a reader needs of the session that it belongs to. */
 export interface ReaderHost {
-  readonly bus: Bus;
-  readonly codecs: ItemCodecs;
-  readonly store: SubscriptionStore;
   readonly ledger: Ledger;
   readonly line: WaitingLine;
-  readonly service: string;
   /** `<message to="…"`, as far as it is the same for all that the session gets. */
   readonly messageHead: Buffer;
   /** Whether items are taken now. */
@@ -32,8 +28,6 @@ export interface ReaderHost {
   deliver(items: Buffer, isLate: boolean): boolean;
   /** The same for a whole stanza. */
   tell(stanza: Buffer): boolean;
-  /** A reader waits until there is room, and reads on from the log then. */
-  leftBehind(): void;
   close(reason: CloseReason): void;
 }
 
@@ -51,6 +45,7 @@ export class NodeReader implements Sink<Buffer>, Acknowledged, Waiting {
   readonly codec: Codec<Buffer>;
   readonly stored: StoredSubscription;
   readonly filter: Filter;
+  readonly #shared: Shared;
   readonly #host: ReaderHost;
   #subscription: Subscription<Buffer> | null = null;
   /** What this stream has acknowledged: another device of the same user may be further. */
@@ -61,12 +56,13 @@ export class NodeReader implements Sink<Buffer>, Acknowledged, Waiting {
   #isClosed = false;
 
   /** @param cursor behind which it begins */
-  constructor(host: ReaderHost, stored: StoredSubscription, filter: Filter, cursor: string) {
+  constructor(shared: Shared, host: ReaderHost, stored: StoredSubscription, filter: Filter, cursor: string) {
+    this.#shared = shared;
     this.#host = host;
     this.stored = stored;
     this.filter = filter;
     this.#cursor = cursor;
-    this.codec = host.codecs.take(stored.node);
+    this.codec = shared.codecs.take(stored.node);
   }
 
   /** Where the stream would have to be resumed. */
@@ -86,7 +82,7 @@ export class NodeReader implements Sink<Buffer>, Acknowledged, Waiting {
 
   turn(): void {
     if (this.#isClosed) return this.#host.line.done(this);
-    const { bus } = this.#host;
+    const { bus } = this.#shared;
     return this.#subscribe({ cursor: this.#sentTo === null ? this.#cursor : bus.cursorAt(this.#sentTo) });
   }
 
@@ -100,16 +96,16 @@ export class NodeReader implements Sink<Buffer>, Acknowledged, Waiting {
   }
 
   gap(gap: Gap): boolean {
-    const { hasRoom, ledger, messageHead, service } = this.#host;
+    const { hasRoom, ledger, messageHead } = this.#host;
     if (!hasRoom) return this.#leave();
     const { position } = parseCursor(gap.resumedAt);
     ledger.addItem(this, position);
     this.#sentTo = position;
-    return this.#host.tell(gapStanza(messageHead, service, this.stored.node, gap)) || this.#leave();
+    return this.#host.tell(gapStanza(messageHead, this.#shared.service, this.stored.node, gap)) || this.#leave();
   }
 
   acknowledged(position: number): void {
-    const { bus, store } = this.#host;
+    const { bus, store } = this.#shared;
     this.#cursor = bus.cursorAt(position);
     store.reached(this.stored, this.#cursor);
   }
@@ -120,12 +116,12 @@ export class NodeReader implements Sink<Buffer>, Acknowledged, Waiting {
     this.#isClosed = true;
     this.#subscription?.close();
     this.#host.line.done(this);
-    this.#host.codecs.giveBack(this.stored.node);
+    this.#shared.codecs.giveBack(this.stored.node);
     if (reason !== undefined) this.#host.close(reason);
   }
 
   #subscribe(start: Start): void {
-    const subscription = this.#host.bus.subscribe(this);
+    const subscription = this.#shared.bus.subscribe(this);
     this.#subscription = subscription;
     this.#isReplaying = start !== "latest";
     const observer: ReplayObserver = {
@@ -142,7 +138,7 @@ export class NodeReader implements Sink<Buffer>, Acknowledged, Waiting {
   #leave(): false {
     this.#subscription?.close();
     if (this.#isClosed) return false;
-    this.#host.leftBehind();
+    this.#shared.meter.leftBehind("xmpp");
     this.#host.line.add(this);
     return false;
   }
