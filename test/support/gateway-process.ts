@@ -51,7 +51,7 @@ export class GatewayProcess {
   async launch(prefix: string = ""): Promise<void> {
     const serve = [MAIN, "serve", "--config", this.configPath];
     const options = {
-      env: { PATH: process.env["PATH"] },
+      env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] },
       stdio: ["ignore", "pipe", "pipe"] as ["ignore", "pipe", "pipe"],
     };
     const child =
@@ -80,6 +80,11 @@ export class GatewayProcess {
   /** Whether it runs. */
   get isRunning(): boolean {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** What it ended with by itself; `null` while it runs. */
+  get exitCode(): number | null {
+    return this.#child?.exitCode ?? null;
   }
 
   /** Ends the process with a signal, and waits until it has ended; answers its exit code, if it gave one. */

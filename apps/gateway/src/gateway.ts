@@ -40,6 +40,8 @@ export interface GatewayOptions {
   /** Default: nothing is said. */
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /** Its log can't be kept going: nothing is left to do but to end the process. Default: it goes on without. */
+  readonly onLogLost?: (error: Error) => void;
 }
 
 /** A gateway that runs. */
@@ -78,8 +80,8 @@ const GIVE_UP_MS = 2000;
  * @throws {AccessOptionsError} if `access` can't be used
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, clock = systemClock, logger = silentLogger } = options;
-  const log = await openLog(config, clock, logger);
+  const { config, clock = systemClock, logger = silentLogger, onLogLost: onLost = () => undefined } = options;
+  const log = await openLog(config, { clock, logger, onLost });
   const gateway = await compose({ config, clock, logger, log });
   try {
     await gateway.start();

@@ -125,7 +125,7 @@ describe("kill -9", () => {
 
 describe("SIGTERM", () => {
   test("open readers are sent away, and the process ends with 0", async () => {
-    await bench.configure({ log: { kind: "memory" } });
+    await bench.configure({ log: { kind: "memory" }, drain: { spread: "100ms", timeout: "10m" } });
     const gateway = await bench.serve();
     const stream = await fetch(`${gateway.url}/realtime/events?topic=t`, { headers: { accept: "text/event-stream" } });
     const waiting = fetch(`${gateway.url}/realtime/events?topic=t&wait=30`);
@@ -133,17 +133,14 @@ describe("SIGTERM", () => {
     await once(socket, "open");
     await untilReaders(gateway, 3);
     const closed = once(socket, "close") as Promise<[CloseEvent]>;
-    const begunAt = Date.now();
     gateway.process.kill("SIGTERM");
     const page = (await (await waiting).json()) as Page;
     expect(page.events).toEqual([]);
     expect(await stream.text()).toMatch(/retry: ?\d+/);
     const [{ code: closeCode }] = await closed;
     expect(closeCode).toBe(1001);
-    const { code } = await gateway.process.ended;
-    expect(code).toBe(0);
-    // Far below drain.timeout: nobody was waited for in vain.
-    expect(Date.now() - begunAt).toBeLessThan(9000);
+    // Far below drain.timeout, which is longer than a test may take: nobody was waited for in vain.
+    expect((await gateway.process.ended).code).toBe(0);
   });
 
   test("a reader that does not go is not waited for beyond drain.timeout", async () => {
@@ -163,7 +160,7 @@ describe("SIGTERM", () => {
   });
 
   test("connections on which nobody asks for anything are not waited for", async () => {
-    await bench.configure({ log: { kind: "memory" }, drain: { spread: "100ms", timeout: "60s" } });
+    await bench.configure({ log: { kind: "memory" }, drain: { spread: "100ms", timeout: "10m" } });
     const gateway = await bench.serve();
     const { port } = new URL(gateway.url);
     const sockets = ["", "GET /realtime/ev"].map((bytes) => {
@@ -180,7 +177,7 @@ describe("SIGTERM", () => {
   });
 
   test("a second SIGINT stops it at once", async () => {
-    await bench.configure({ log: { kind: "memory" }, drain: { spread: "60s", timeout: "60s" } });
+    await bench.configure({ log: { kind: "memory" }, drain: { spread: "10m", timeout: "10m" } });
     const gateway = await bench.serve();
     const streams = [1, 2, 3, 4].map(() =>
       fetch(`${gateway.url}/realtime/events?topic=t`, { headers: { accept: "text/event-stream" } }),

@@ -78,8 +78,10 @@ export interface EventLog {
   bounds(): Bounds;
   /** Takes new limits; applied within seconds. */
   setRetention(retention: Retention): void;
-  /** Whether an append now would be tried: not closed, and the last one did not fail. */
+  /** Whether events are stored and read now: not closed, all parts of it run, and the last append did not fail. */
   readonly isWritable: boolean;
+  /** How often a part of it has ended by itself and was started again. */
+  readonly restarts: number;
   /** Waits for what is under way, then lets go of everything. */
   close(): Promise<void>;
 }

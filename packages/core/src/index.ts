@@ -15,6 +15,7 @@ export * from "./memory-log.ts";
 export * from "./publication.ts";
 export type { ReplayObserver, Start } from "./replay.ts";
 export type { Subscription } from "./subscription.ts";
+export { Restarts } from "./restarts.ts";
 export * from "./topic.ts";
 export { TopicIndex } from "./topic-index.ts";
 export * from "./transport.ts";

@@ -33,6 +33,7 @@ interface Remembered {
 /** A log that lives as long as its process: a ring bounded by age, count and bytes. A new one has a new epoch. */
 export class MemoryLog implements EventLog {
   readonly epoch: string;
+  readonly restarts: number = 0;
   readonly #clock: Clock;
   readonly #deduplicationMs: number;
   readonly #ring: Window;

@@ -35,6 +35,7 @@ function slowLog(log: EventLog): { log: EventLog; letReadsAnswer: () => void } {
       bounds: () => log.bounds(),
       setRetention: (retention) => log.setRetention(retention),
       isWritable: true,
+      restarts: 0,
       close: () => log.close(),
     },
     letReadsAnswer: () => {

@@ -57,6 +57,11 @@ export class Duplicates {
     return found;
   }
 
+  /** The position of the event that was published with that id to that topic, if it is remembered. */
+  find(topic: string, id: string): number | null {
+    return this.#recent.find(this.#hashOf(`${topic} ${id}`), (candidate) => this.#isAt(candidate, topic, id));
+  }
+
   /** The transaction in which ids after this position were added was rolled back. */
   rollBack(newest: number): void {
     this.#recent.forgetAfter(newest);

@@ -1,3 +1,4 @@
+export { LogLostError } from "./log-lost-error.ts";
 export { LogOpenError } from "./log-open-error.ts";
 export { openSqliteLog } from "./open.ts";
 export type { SqliteLogOptions } from "./options.ts";

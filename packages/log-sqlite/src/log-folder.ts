@@ -53,11 +53,30 @@ export function openLogFolder(folder: string, newEpoch: string): LogFolder {
   // Before anything of ours is put beside what may be somebody else's. Where our lock is, it comes first: to open and
   // close a file that this process has open as a log already would take SQLite's own locks from it.
   if (existsSync(path) && !existsSync(lockFileIn(folder))) checkHead(path);
-  const lock = takeLock(folder);
-  try {
+  return locked(folder, () => {
     if (existsSync(path)) checkLogFile(path);
     else createLogFile(folder, newEpoch);
-    const db = openForWriting(path);
+  });
+}
+
+/**
+ * Opens a log for writing that this process has had open, and that another thread of it may be reading. The file is not
+ * looked at as plain bytes again: to close it after that would take SQLite's locks from the one who reads.
+ * @throws {LogOpenError} if it is not there any more, can't be opened, or somebody else has it by now
+ */
+export function reopenLogFolder(folder: string): LogFolder {
+  const path = logFileIn(folder);
+  return locked(folder, () => {
+    if (!existsSync(path)) throw new LogOpenError(`The log ${path} is gone: put it back.`);
+  });
+}
+
+/** Opens the file, once it has been prepared, under the folder's lock. */
+function locked(folder: string, prepare: () => void): LogFolder {
+  const lock = takeLock(folder);
+  try {
+    prepare();
+    const db = openForWriting(logFileIn(folder));
     return {
       db,
       close: () => {

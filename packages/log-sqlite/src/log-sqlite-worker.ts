@@ -1,7 +1,7 @@
 // Entry of both worker threads: `workerData` says which. A file of its own that bundlers must put beside the log's.
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { LogOpenError } from "./log-open-error.ts";
-import { openForReading, openLogFolder, reasonOf } from "./log-folder.ts";
+import { openForReading, openLogFolder, reasonOf, reopenLogFolder } from "./log-folder.ts";
 import type { FromReader, FromWriter, ToReader, ToWriter, WorkerInit } from "./messages.ts";
 
 type WriterInit = Extract<WorkerInit, { role: "writer" }>;
@@ -12,15 +12,22 @@ type ReaderInit = Extract<WorkerInit, { role: "reader" }>;
 async function write(port: MessagePort, init: WriterInit): Promise<void> {
   const say = (message: FromWriter): void => port.postMessage(message);
   const { Writer } = await import("./writer.ts");
-  const { db, close } = openLogFolder(init.folder, init.newEpoch);
-  let writer: InstanceType<typeof Writer>;
-  try {
-    writer = new Writer({ ...init, db });
-  } catch (error) {
-    close();
-    throw new LogOpenError(`The log in ${init.folder} can't be read: ${reasonOf(error)}.`, { cause: error });
+  const { former, folder } = init;
+  const { db, close } = former === null ? openLogFolder(folder, init.newEpoch) : reopenLogFolder(folder);
+  const open = (): { readonly writer: InstanceType<typeof Writer>; readonly epoch: string } => {
+    try {
+      const epoch = String(db.prepare("SELECT epoch FROM log").get()?.["epoch"]);
+      return { writer: new Writer({ ...init, db }), epoch };
+    } catch (error) {
+      close();
+      throw new LogOpenError(`The log in ${folder} can't be read: ${reasonOf(error)}.`, { cause: error });
+    }
+  };
+  const { writer, epoch } = open();
+  if (former !== null && (epoch !== former.epoch || writer.newest < former.newest)) {
+    throw new LogOpenError(`The log in ${folder} is another one than before: put back the one that was there.`);
   }
-  const epoch = String(db.prepare("SELECT epoch FROM log").get()?.["epoch"]);
+  const answer = former === null ? null : writer.answerFor(former);
   let isKeeping = false;
   let isClosed = false;
 
@@ -67,7 +74,7 @@ async function write(port: MessagePort, init: WriterInit): Promise<void> {
     keepSoon();
   });
   const { newest, trimmedThrough, storedAtMs } = writer;
-  say({ kind: "opened", epoch, newest, trimmedThrough, storedAtMs });
+  say({ kind: "opened", epoch, newest, trimmedThrough, storedAtMs, answer });
   keepSoon();
 }
 
@@ -75,16 +82,19 @@ async function read(port: MessagePort, init: ReaderInit): Promise<void> {
   const say = (message: FromReader): void => port.postMessage(message);
   const { Reader } = await import("./reader.ts");
   let open: { readonly close: () => void; readonly reader: InstanceType<typeof Reader> } | undefined;
+  const openFile = (epoch: string): void => {
+    try {
+      const db = openForReading(init.folder);
+      open = { close: () => db.close(), reader: new Reader(db, epoch) };
+      say({ kind: "opened" });
+    } catch (error) {
+      refuse(port, error);
+    }
+  };
   port.on("message", (message: ToReader) => {
     switch (message.kind) {
       case "open":
-        try {
-          const db = openForReading(init.folder);
-          open = { close: () => db.close(), reader: new Reader(db, message.epoch) };
-          say({ kind: "opened" });
-        } catch (error) {
-          refuse(port, error);
-        }
+        openFile(message.epoch);
         return;
       case "walk":
         try {
@@ -100,6 +110,7 @@ async function read(port: MessagePort, init: ReaderInit): Promise<void> {
         return;
     }
   });
+  if (init.epoch !== null) openFile(init.epoch);
 }
 
 function refuse(port: MessagePort, error: unknown): void {

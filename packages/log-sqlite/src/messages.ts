@@ -15,8 +15,26 @@ export type WorkerInit =
       readonly deduplicationMs: number;
       readonly maxFileBytes: number | null;
       readonly maxLanes: number;
+      /** What a thread before this one left behind; `null` for the first one. */
+      readonly former: Former | null;
     }
-  | { readonly role: "reader"; readonly folder: string };
+  | {
+      readonly role: "reader";
+      readonly folder: string;
+      /** The log's, if it is open for writing by now; else it is told with "open". */
+      readonly epoch: string | null;
+    };
+
+/** What is known of a writer that ended by itself. */
+export interface Former {
+  readonly epoch: string;
+  /** Position of the last event that it told of. */
+  readonly newest: number;
+  /** The group that it had under way, and of which nobody knows whether it is stored; without appends if it was idle. */
+  readonly group: AppendMessage;
+  /** Whether what of it is not stored is to be stored now. Not so if it ended another thread already. */
+  readonly mayStore: boolean;
+}
 
 /** A group of appends, each atomic in itself, that share one transaction if all goes well. */
 export interface AppendMessage {
@@ -66,6 +84,8 @@ export type FromWriter =
       readonly trimmedThrough: number;
       /** Storing time of the newest event, 0 if there never was one. */
       readonly storedAtMs: number;
+      /** What became of the group of a {@link Former}; `null` without one. */
+      readonly answer: AppendedMessage | null;
     }
   | { readonly kind: "refused"; readonly reason: string }
   | AppendedMessage

@@ -1,4 +1,5 @@
 import type { Clock, Logger, Retention } from "@sluice/core";
+import type { LogLostError } from "./log-lost-error.ts";
 
 /** Options of {@link openSqliteLog}. */
 export interface SqliteLogOptions {
@@ -19,6 +20,11 @@ export interface SqliteLogOptions {
   readonly maxWaiting?: { readonly events: number; readonly bytes: number };
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /**
+   * A thread of the log ended again and again: it takes no more events, or can't be read any more. The process had
+   * better end, so that whoever supervises it starts it anew. May be told once for each of the two threads.
+   */
+  readonly onLost?: (error: LogLostError) => void;
 }
 
 /**

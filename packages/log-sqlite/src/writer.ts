@@ -6,8 +6,15 @@ import { isDiskFault } from "./disk-fault.ts";
 import { Duplicates } from "./duplicates.ts";
 import { encodeTime } from "./event-time.ts";
 import { LaneCache } from "./lane-cache.ts";
+import { examineGroup } from "./group-examination.ts";
 import { BUSY_MS, logFileIn, reasonOf, WAL_BYTES } from "./log-folder.ts";
-import { FIELDS_PER_EVENT, type AppendedMessage, type AppendFailure, type AppendMessage } from "./messages.ts";
+import {
+  FIELDS_PER_EVENT,
+  type AppendedMessage,
+  type AppendFailure,
+  type AppendMessage,
+  type Former,
+} from "./messages.ts";
 import { Transactions } from "./transaction.ts";
 import { Trimmer } from "./trimmer.ts";
 
@@ -131,6 +138,29 @@ export class Writer {
     return { kind: "appended", first, duplicates, failures, isDiskFailing };
   }
 
+  /**
+   * The answer that a writer before this one owed. What of its group is in the file is stored, the rest is now. To be
+   * called before anything else is stored or trimmed.
+   * @throws {LogOpenError} if the file holds other events than those of the group behind what the writer told of
+   */
+  answerFor({ group, newest, mayStore }: Former): AppendedMessage {
+    const examined = examineGroup(this.#db, this.#duplicates, group, newest);
+    const decidedEvents = group.counts.slice(0, examined.decided).reduce((sum, count) => sum + count, 0);
+    const rest = { ...group, counts: group.counts.slice(examined.decided) };
+    const stored = mayStore
+      ? this.append({ ...rest, fields: group.fields.slice(decidedEvents * FIELDS_PER_EVENT) })
+      : refusal(rest);
+    const duplicates = stored.duplicates.map((value, at) => (at % 2 === 0 ? value + decidedEvents : value));
+    const failures = stored.failures.map(({ index, reason }) => ({ index: index + examined.decided, reason }));
+    return {
+      kind: "appended",
+      first: newest + 1,
+      duplicates: [...examined.duplicates, ...duplicates],
+      failures: [...examined.failures, ...failures],
+      isDiskFailing: stored.isDiskFailing,
+    };
+  }
+
   /** Whether something can be stored: tries it. */
   probe(): boolean {
     try {
@@ -201,4 +231,10 @@ export class Writer {
       `PRAGMA busy_timeout = ${PATIENCE_MS}; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = ${BUSY_MS}`,
     );
   }
+}
+
+/** Appends that have ended a thread twice, so it seems. */
+function refusal({ counts }: AppendMessage): Pick<AppendedMessage, "duplicates" | "failures" | "isDiskFailing"> {
+  const reason = "the thread that should have stored it ended twice";
+  return { duplicates: [], failures: counts.map((_, index) => ({ index, reason })), isDiskFailing: false };
 }

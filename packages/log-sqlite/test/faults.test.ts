@@ -4,17 +4,7 @@ import { createInterface } from "node:readline";
 import { SluiceError, type Appended, type StoredEvent } from "@sluice/core";
 import { ManualClock } from "@sluice/core/testing";
 import { describe, expect, it } from "vitest";
-import {
-  drafts,
-  emptyFolder,
-  interest,
-  keepingLogger,
-  open,
-  openWithThreads,
-  readAll,
-  settled,
-  UNLIMITED,
-} from "./support.ts";
+import { drafts, emptyFolder, interest, keepingLogger, open, readAll, settled, UNLIMITED } from "./support.ts";
 
 /** The error an append fails with, or what it resolved to. */
 function outcome(append: Promise<readonly Appended[]>): Promise<unknown> {
@@ -162,42 +152,6 @@ describe("more than can be stored", () => {
     expect(await large).toHaveLength(20);
     expect(await next).toMatchObject({ code: "log-unavailable" });
     expect(await outcome(log.append(drafts(1)))).toMatchObject([{ position: 21 }]);
-  });
-});
-
-describe("a thread that ends by itself", () => {
-  it("fails what waits and what comes, and is logged: the writer", async () => {
-    const logger = keepingLogger();
-    const folder = emptyFolder();
-    const { log, writer } = await openWithThreads(folder, { logger });
-    await log.append(drafts(1));
-    const waiting = [log.append(drafts(1)), log.append(drafts(1))].map(outcome);
-    await writer.terminate();
-    for (const each of waiting) {
-      // oxlint-disable-next-line no-await-in-loop -- both at once
-      const result = await each;
-      if (!Array.isArray(result)) expect(result).toMatchObject({ code: "log-unavailable", status: 503 });
-    }
-    await settled("the log has noticed", () => !log.isWritable);
-    await expect(log.append(drafts(1))).rejects.toMatchObject({ code: "log-unavailable" });
-    expect(logger.lines).toEqual([expect.stringMatching(/^error: a thread of the log has ended/u)]);
-    expect((await readAll(log, "a")).length).toBeGreaterThan(0);
-    await log.close();
-    const again = await open(folder);
-    expect(await again.append(drafts(1))).toHaveLength(1);
-  });
-
-  it("fails what waits and what comes, and is logged: the reader", async () => {
-    const logger = keepingLogger();
-    const { log, reader } = await openWithThreads(emptyFolder(), { logger });
-    await log.append(drafts(1));
-    await reader.terminate();
-    const query = { interest: interest("a"), after: 0, limit: 1, limitBytes: 1 };
-    await expect(log.read(query)).rejects.toMatchObject({ code: "log-unavailable" });
-    await settled("the log has noticed", () => !log.isWritable);
-    await expect(log.readLast(interest("a"), 1, 1)).rejects.toMatchObject({ code: "log-unavailable" });
-    expect(logger.lines).toHaveLength(1);
-    await log.close();
   });
 });
 

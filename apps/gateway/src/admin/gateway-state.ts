@@ -29,7 +29,9 @@ export interface StateSource {
 /** Why a gateway is not ready; `null` if it is. */
 export function notReady({ phase, log }: Pick<StateSource, "phase" | "log">): SluiceError | null {
   if (phase() !== "ready") return new SluiceError("draining", "The gateway is stopping.");
-  return log.isWritable ? null : new SluiceError("log-unavailable", "The log takes no events now.");
+  return log.isWritable
+    ? null
+    : new SluiceError("log-unavailable", "The log takes no events now: the gateway's own log says why.");
 }
 
 /** What `GET /admin/state` answers. */
@@ -55,6 +57,7 @@ export async function gatewayState(source: StateSource): Promise<Readonly<Record
       bytes: figures.bytes,
       oldest_age_seconds: Math.round(figures.oldestAgeSeconds),
       writable: figures.isWritable,
+      restarts: figures.restarts,
     },
     published: meter.published,
     transports: Object.fromEntries(transports),

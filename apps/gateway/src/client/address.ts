@@ -1,5 +1,19 @@
 import { UsageError } from "../cli/failure.ts";
 
+/** Address of the public listener unless it is given. */
+export const DEFAULT_PUBLIC_URL = "http://127.0.0.1:8080";
+
+/** Address of the admin listener unless it is given. */
+export const DEFAULT_ADMIN_URL = "http://127.0.0.1:8081";
+
+/** What to do where a command for the admin listener has come to something else. */
+export const NAME_ADMIN: string = `give the address of the admin listener with --url (${DEFAULT_ADMIN_URL} unless it is configured otherwise)`;
+
+/** What to do where a command for the public listener has come to something else. */
+export const NAME_PUBLIC: string =
+  `give the address of the public listener with --url (${DEFAULT_PUBLIC_URL} unless it is configured otherwise), ` +
+  "with the prefix if that is not /realtime";
+
 /** Where the public listener puts the gateway's paths unless it is configured otherwise. */
 const DEFAULT_PREFIX = "/realtime";
 const EVENTS = "/events";

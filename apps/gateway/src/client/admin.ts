@@ -1,10 +1,8 @@
 import { Agent, request } from "undici";
 import { CommandError } from "../cli/failure.ts";
-import { readRefusal, readText } from "./answer.ts";
+import { NAME_ADMIN } from "./address.ts";
+import { readRefusal, readText, type Refusal } from "./answer.ts";
 import { networkWords } from "./network.ts";
-
-/** Address of the admin listener unless it is given. */
-export const DEFAULT_ADMIN_URL = "http://127.0.0.1:8081";
 
 const ANSWER_MAX_BYTES = 16 * 1024 * 1024;
 const TIMEOUT_MS = 30_000;
@@ -35,9 +33,8 @@ export async function callAdmin({ base, key, method, path, body }: AdminCall): P
     if (response.statusCode >= 200 && response.statusCode < 300) {
       return parse(await readText(response.body, ANSWER_MAX_BYTES));
     }
-    const { status, detail } = await readRefusal(response.statusCode, response.headers, response.body);
-    const hint = status === 401 ? "; give the admin key with --key or SLUICE_ADMIN_KEY" : "";
-    throw new CommandError(`the gateway refused it: ${detail.replace(/\.$/, "")}${hint}`);
+    const refusal = await readRefusal(response.statusCode, response.headers, response.body);
+    throw new CommandError(`the gateway refused it: ${refusal.detail.replace(/\.$/, "")}${adminHint(refusal, base)}`);
   } catch (error) {
     if (error instanceof CommandError) throw error;
     throw new CommandError(
@@ -48,11 +45,23 @@ export async function callAdmin({ base, key, method, path, body }: AdminCall): P
   }
 }
 
+/**
+ * What to do about a refusal, where its own words can't know. An address with a path is perhaps that of the public
+ * listener, which refuses in the same way and knows less.
+ */
+export function adminHint({ status, isNowhere }: Refusal, base: URL): string {
+  const hints = [
+    ...(status === 401 ? ["give the admin key with --key or SLUICE_ADMIN_KEY"] : []),
+    ...(isNowhere || ((status === 401 || status === 404) && base.pathname !== "/") ? [NAME_ADMIN] : []),
+  ];
+  return hints.length === 0 ? "" : `; ${hints.join("; ")}`;
+}
+
 function parse(text: string): unknown {
   if (text === "") return null;
   try {
     return JSON.parse(text);
   } catch {
-    throw new CommandError("what answered is not a gateway; --url must name its admin listener");
+    throw new CommandError(`what answered is not a gateway's admin listener; ${NAME_ADMIN}`);
   }
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { ERRORS } from "@sluice/core";
 
 /** Bytes of an error's body that are looked at. */
 const PROBLEM_MAX_BYTES = 16 * 1024;
@@ -14,6 +15,8 @@ export interface Refusal {
   readonly detail: string;
   /** What `Retry-After` asks for; `null` without one. */
   readonly retryAfterMs: number | null;
+  /** Whether there is nothing at that path: another listener's address, or none of a gateway. */
+  readonly isNowhere: boolean;
 }
 
 /** Reads a problem+json answer (RFC 9457), or makes the best of another one. */
@@ -23,7 +26,14 @@ export async function readRefusal(
   body: AsyncIterable<Uint8Array>,
 ): Promise<Refusal> {
   const { code, detail } = parseProblem(await readText(body, PROBLEM_MAX_BYTES).catch(() => ""));
-  return { status, code, detail: detail ?? `status ${status}`, retryAfterMs: retryAfter(headers["retry-after"]) };
+  return {
+    status,
+    code,
+    detail: detail ?? `status ${status}`,
+    retryAfterMs: retryAfter(headers["retry-after"]),
+    // A gateway that knows the path says what it is that it does not have.
+    isNowhere: status === 404 && (code === null || detail === `${ERRORS["not-found"].title}.`),
+  };
 }
 
 /**

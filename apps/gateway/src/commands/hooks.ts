@@ -1,8 +1,8 @@
 import type { Arguments } from "../cli/arguments.ts";
 import type { Command, Io } from "../cli/command.ts";
 import { UsageError, type ExitCode } from "../cli/failure.ts";
-import { parseAddress } from "../client/address.ts";
-import { callAdmin, DEFAULT_ADMIN_URL, type AdminCall } from "../client/admin.ts";
+import { DEFAULT_ADMIN_URL, NAME_ADMIN, parseAddress } from "../client/address.ts";
+import { callAdmin, type AdminCall } from "../client/admin.ts";
 
 const ACTIONS = ["list", "add", "remove", "show", "retry", "pause", "resume"] as const;
 type Action = (typeof ACTIONS)[number];
@@ -47,7 +47,12 @@ async function run(given: Arguments, io: Io): Promise<ExitCode> {
   const key = given.text("key") ?? io.env["SLUICE_ADMIN_KEY"];
   const call = (method: AdminCall["method"], path: string, body?: unknown): Promise<unknown> =>
     callAdmin({ base, key, method, path, ...(body === undefined ? {} : { body }) });
-  for await (const line of linesOf(action, subject ?? "", given, call)) io.stdout.write(`${JSON.stringify(line)}\n`);
+  let count = 0;
+  let isEverybodys = false;
+  for await (const line of linesOf(action, subject ?? "", given, call)) {
+    count += 1;
+    io.stdout.write(`${JSON.stringify(line)}\n`);
+  }
   return 0;
 }
 

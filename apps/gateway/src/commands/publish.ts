@@ -2,20 +2,15 @@ import { Agent, request } from "undici";
 import type { Arguments } from "../cli/arguments.ts";
 import type { Command, Io } from "../cli/command.ts";
 import { CommandError, UsageError, type ExitCode } from "../cli/failure.ts";
-import { parseAddress, publishUrl } from "../client/address.ts";
+import { DEFAULT_ADMIN_URL, NAME_ADMIN, parseAddress, publishUrl } from "../client/address.ts";
+import { adminHint } from "../client/admin.ts";
 import { readRefusal, readText } from "../client/answer.ts";
 import { networkWords } from "../client/network.ts";
 
-const DEFAULT_URL = "http://127.0.0.1:8081";
 /** What is read from stdin at the most; the gateway's own limit is lower unless somebody has raised it. */
 const STDIN_MAX_BYTES = 64 * 1024 * 1024;
 const ANSWER_MAX_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 30_000;
-/** What to do about a refusal, where its own words can't know. */
-const HINTS: ReadonlyMap<number, string> = new Map([
-  [401, "; give the admin key with --key or SLUICE_ADMIN_KEY"],
-  [404, "; --url must name the gateway's admin listener"],
-]);
 
 /** `sluice publish`: one event to the admin listener. */
 export const publish: Command = {
@@ -29,7 +24,7 @@ export const publish: Command = {
     type: { value: "TYPE", help: 'The event\'s type; "message" unless given.' },
     id: { value: "ID", help: "The event's id. The same id again within ten minutes publishes nothing." },
     text: { help: "Take DATA as a text, even if it is valid JSON." },
-    url: { value: "URL", help: `Address of the admin listener; ${DEFAULT_URL} unless given.` },
+    url: { value: "URL", help: `Address of the admin listener; ${DEFAULT_ADMIN_URL} unless given.` },
     key: { value: "KEY", help: "The admin key; unless given, that of SLUICE_ADMIN_KEY." },
   },
   examples: [
@@ -41,7 +36,7 @@ export const publish: Command = {
 
 async function run(given: Arguments, io: Io): Promise<ExitCode> {
   const [topic = "", data] = given.positionals;
-  const url = publishUrl(parseAddress(given.text("url") ?? DEFAULT_URL));
+  const base = parseAddress(given.text("url") ?? DEFAULT_ADMIN_URL);
   const key = given.text("key") ?? io.env["SLUICE_ADMIN_KEY"];
   const dataText = await readData(data, given.has("text"), io);
   const members = [`"topic":${JSON.stringify(topic)}`];
@@ -51,7 +46,7 @@ async function run(given: Arguments, io: Io): Promise<ExitCode> {
   }
   // The data goes out as it was written: numbers beyond a double's precision stay what they are.
   members.push(`"data":${dataText}`);
-  io.stdout.write(`${await post(url, key, `{${members.join(",")}}`)}\n`);
+  io.stdout.write(`${await post(base, key, `{${members.join(",")}}`)}\n`);
   return 0;
 }
 
@@ -83,10 +78,10 @@ function isJson(text: string): boolean {
   }
 }
 
-async function post(url: URL, key: string | undefined, body: string): Promise<string> {
+async function post(base: URL, key: string | undefined, body: string): Promise<string> {
   const dispatcher = new Agent({ headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
   try {
-    const response = await request(url, {
+    const response = await request(publishUrl(base), {
       method: "POST",
       dispatcher,
       headers: {
@@ -98,13 +93,14 @@ async function post(url: URL, key: string | undefined, body: string): Promise<st
     if (response.statusCode === 200 || response.statusCode === 201) {
       return firstEvent(await readText(response.body, ANSWER_MAX_BYTES));
     }
-    const { status, detail } = await readRefusal(response.statusCode, response.headers, response.body);
-    const hint = HINTS.get(status) ?? "";
-    throw new CommandError(`the gateway refused the event: ${detail.replace(/\.$/, "")}${hint}`);
+    const refusal = await readRefusal(response.statusCode, response.headers, response.body);
+    throw new CommandError(
+      `the gateway refused the event: ${refusal.detail.replace(/\.$/, "")}${adminHint(refusal, base)}`,
+    );
   } catch (error) {
     if (error instanceof CommandError) throw error;
     throw new CommandError(
-      `${url.origin} can't be reached: ${networkWords(error)}; is the gateway running there? --url names another address`,
+      `${base.origin} can't be reached: ${networkWords(error)}; is the gateway running there? --url names another address`,
     );
   } finally {
     await dispatcher.destroy();
@@ -118,5 +114,5 @@ function firstEvent(text: string): string {
   } catch {
     // Falls through: whatever it is, it is no answer of a gateway.
   }
-  throw new CommandError("what answered is not a gateway; --url must name its admin listener");
+  throw new CommandError(`what answered is not a gateway's admin listener; ${NAME_ADMIN}`);
 }

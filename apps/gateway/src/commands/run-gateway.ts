@@ -52,8 +52,12 @@ export async function runGateway(given: Arguments, io: Io, options: RunOptions):
 }
 
 async function start(config: Config, logger: GatewayLogger): Promise<Gateway> {
+  const onLogLost = (error: Error): void => {
+    logger.error({ reason: oneLine(error) }, "the log is lost: the gateway stops");
+    end(logger, `${oneLine(error)} The process ends; one that is started anew opens the log again.`);
+  };
   try {
-    return await startGateway({ config, logger });
+    return await startGateway({ config, logger, onLogLost });
   } catch (error) {
     if (error instanceof ListenError || error instanceof LogOpenError) throw new CommandError(oneLine(error));
     if (error instanceof AccessOptionsError) throw new CommandError(`access can't be used: ${oneLine(error)}`);
@@ -123,8 +127,13 @@ class Running {
   /** A fault of ours that nobody caught: what it left behind is not known, so the process goes, and is started anew. */
   #crash(error: unknown): void {
     this.#logger.error({ err: error }, "a fault in the gateway: it stops");
-    this.#logger.flush();
-    process.stderr.write(`sluice: a fault in the gateway: ${oneLine(error)}; please report it\n`);
-    process.exit(1);
+    end(this.#logger, `a fault in the gateway: ${oneLine(error)}; please report it`);
   }
+}
+
+/** Ends the process at once, with everything said: it can't go on, and whoever supervises it starts it anew. */
+function end(logger: GatewayLogger, line: string): never {
+  logger.flush();
+  process.stderr.write(`sluice: ${line}\n`);
+  process.exit(1);
 }

@@ -2,7 +2,7 @@ import { parseCursor, parseFilter, SluiceError, systemClock, type Start } from "
 import type { Arguments } from "../cli/arguments.ts";
 import type { Command, Io } from "../cli/command.ts";
 import { UsageError, type ExitCode } from "../cli/failure.ts";
-import { parseAddress, readUrl } from "../client/address.ts";
+import { DEFAULT_PUBLIC_URL, parseAddress, readUrl } from "../client/address.ts";
 import { nearest } from "../config/nearest.ts";
 import { follow } from "../watch/follow.ts";
 import { longPollingClient } from "../watch/long-polling-client.ts";
@@ -12,7 +12,6 @@ import { sseClient } from "../watch/sse-client.ts";
 import { websocketClient } from "../watch/websocket-client.ts";
 import type { WatchClient } from "../watch/watch-client.ts";
 
-const DEFAULT_URL = "http://127.0.0.1:8080";
 const LAST_MAX = 100;
 
 /** In the order in which `auto` tries them. */
@@ -37,7 +36,7 @@ export const watch: Command = {
     json: { help: "Show JSON on a terminal too." },
     url: {
       value: "URL",
-      help: `Address of the public listener, with the prefix if it is not /realtime; ${DEFAULT_URL} unless given.`,
+      help: `Address of the public listener, with the prefix if it is not /realtime; ${DEFAULT_PUBLIC_URL} unless given.`,
     },
     token: { value: "JWT", help: "Who you are; unless given, the token of SLUICE_TOKEN." },
   },
@@ -55,7 +54,7 @@ async function run(given: Arguments, io: Io): Promise<ExitCode> {
   const filters = given.positionals.map(checkFilter);
   const clients = clientsOf(given.text("transport") ?? AUTO);
   const ask = {
-    url: readUrl(parseAddress(given.text("url") ?? DEFAULT_URL)),
+    url: readUrl(parseAddress(given.text("url") ?? DEFAULT_PUBLIC_URL)),
     filters,
     types: given.texts("type"),
     token: given.text("token") ?? (io.env["SLUICE_TOKEN"] || null),

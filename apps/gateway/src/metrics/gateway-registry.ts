@@ -73,7 +73,12 @@ function registerGateway(registry: Registry, options: RegistryOptions): () => Pr
   const events = gauge("sluice_log_events", "Events retained");
   const bytes = gauge("sluice_log_bytes", "Size of the log's files; 0 for a log in memory");
   const oldest = gauge("sluice_log_oldest_age_seconds", "Age of the oldest retained event, by its own time");
-  const writable = gauge("sluice_log_writable", "1 while the log takes events");
+  const writable = gauge("sluice_log_writable", "1 while the log stores events and can be read");
+  const restarts = new Counter({
+    name: "sluice_log_restarts_total",
+    help: "Times that a thread of the log has ended by itself and was started again",
+    registers,
+  });
   const audiences = gauge("sluice_audiences", "Groups of readers that get the same bytes");
   new Gauge({ name: "sluice_build_info", help: "The gateway's version", registers, labelNames: ["version"] }).set(
     { version: options.version },
@@ -88,6 +93,8 @@ function registerGateway(registry: Registry, options: RegistryOptions): () => Pr
     bytes.set(figures.bytes);
     oldest.set(figures.oldestAgeSeconds);
     writable.set(figures.isWritable ? 1 : 0);
+    restarts.reset();
+    restarts.inc(figures.restarts);
     audiences.set(options.audiences());
   };
 }

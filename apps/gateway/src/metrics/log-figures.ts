@@ -14,6 +14,8 @@ export interface LogFigures {
   /** Age of the oldest retained event, by its own time; 0 if there is none. */
   readonly oldestAgeSeconds: number;
   readonly isWritable: boolean;
+  /** How often a part of it has ended by itself and was started again. */
+  readonly restarts: number;
 }
 
 const EVERYTHING = interestIn([parseFilter("**")]);
@@ -38,6 +40,7 @@ export async function logFigures(log: EventLog, folder: string | null, nowMs: nu
     bytes,
     oldestAgeSeconds,
     isWritable: log.isWritable,
+    restarts: log.restarts,
   };
 }
 

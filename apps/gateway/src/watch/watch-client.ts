@@ -1,4 +1,5 @@
 import type { Start } from "@sluice/core";
+import { NAME_PUBLIC } from "../client/address.ts";
 import { networkCode, networkWords } from "../client/network.ts";
 import type { Refusal } from "../client/answer.ts";
 
@@ -80,13 +81,15 @@ export function cutBy(error: unknown): Ending {
 
 /** What an answer other than the one hoped for means. */
 export function endingOf(refusal: Refusal): Ending {
-  const { status, code, retryAfterMs } = refusal;
+  const { status, isNowhere, retryAfterMs } = refusal;
   const detail = refusal.detail.replace(/\.$/, "");
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     return { kind: "cut", detail, retryAfterMs, isUnreachable: false };
   }
   if (status === 406 || status === 426 || status === 405) return { kind: "unfit", detail };
-  if (status >= 400)
-    return { kind: "refused", detail: code === null ? `${detail}: is that a gateway's address?` : detail };
+  if (status >= 400) {
+    const isElsewhere = isNowhere || refusal.code === null;
+    return { kind: "refused", detail: isElsewhere ? `${detail}; ${NAME_PUBLIC}` : detail };
+  }
   return { kind: "unfit", detail: `an answer with status ${status} is not what the transport needs` };
 }

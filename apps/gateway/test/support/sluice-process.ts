@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-const WAIT_MS = 20_000;
+const WAIT_MS = 30_000;
 
 /** What a process was started with, beside its arguments. */
 export interface ProcessOptions {
@@ -29,8 +29,8 @@ export class SluiceProcess {
 
   constructor(args: readonly string[], { cwd, env = {} }: ProcessOptions) {
     // Nothing of the environment of the tests: a SLUICE_ variable there would be a key of the configuration here.
-    const { PATH = "" } = process.env;
-    this.child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { PATH, ...env } });
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
+    this.child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { PATH, NODE_COMPILE_CACHE, ...env } });
     this.child.stdout.setEncoding("utf8").on("data", (text: string) => this.#take("stdout", text));
     this.child.stderr.setEncoding("utf8").on("data", (text: string) => this.#take("stderr", text));
     this.child.stdin.on("error", () => undefined);
