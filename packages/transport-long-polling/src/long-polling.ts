@@ -66,6 +66,7 @@ class LongPolling implements HttpTransport {
       read.seat?.release();
       const made = bodyOf(page, read.snapshot);
       context.meter.delivered(this.name, 1, page.events.length, made.body.length, 0);
+      if (page.gap !== null) context.meter.gapTold(this.name, page.gap.reason);
       sendPage(reply, read, made);
       return;
     }

@@ -1,5 +1,13 @@
 import type { Clock } from "@sluice/core";
-import type { Wait } from "./wait.ts";
+/** What a {@link WaitQueue} holds. It leaves the queue when it is over. */
+export interface QueuedWait {
+  /** Monotonic milliseconds at which it runs out; the queue's own business. */
+  endsAtMs: number;
+  /** Its time is over. */
+  answer(): void;
+  /** It is not to wait any longer. */
+  dismiss(): void;
+}
 
 /**
  * The waits of one length. They run out in the order in which they began, so one timer does for all: one of its own
@@ -8,7 +16,7 @@ import type { Wait } from "./wait.ts";
 export class WaitQueue {
   readonly #clock: Clock;
   readonly #waitMs: number;
-  readonly #waits = new Set<Wait>();
+  readonly #waits = new Set<QueuedWait>();
   #cancel: (() => void) | null = null;
 
   constructor(clock: Clock, waitMs: number) {
@@ -17,14 +25,14 @@ export class WaitQueue {
   }
 
   /** Puts a wait in: it is answered when its time is over, unless it has left by then. */
-  add(wait: Wait): void {
+  add(wait: QueuedWait): void {
     wait.endsAtMs = Math.ceil(this.#clock.monotonic()) + this.#waitMs;
     this.#waits.add(wait);
-    if (this.#cancel === null) this.#arm(this.#waitMs);
+    if (this.#cancel === null) this.#arm();
   }
 
   /** A wait is over. */
-  remove(wait: Wait): void {
+  remove(wait: QueuedWait): void {
     this.#waits.delete(wait);
     if (this.#waits.size > 0) return;
     this.#cancel?.();
@@ -36,19 +44,21 @@ export class WaitQueue {
     for (const wait of this.#waits) wait.dismiss();
   }
 
-  #arm(delayMs: number): void {
-    this.#cancel = this.#clock.after(delayMs, () => this.#look());
+  /** Sets the timer for the first wait, in place of the one that was set before. */
+  #arm(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    const [first] = this.#waits;
+    if (first === undefined) return;
+    this.#cancel = this.#clock.after(first.endsAtMs - this.#clock.monotonic(), () => this.#look());
   }
 
   #look(): void {
-    this.#cancel = null;
     const nowMs = this.#clock.monotonic();
     for (const wait of this.#waits) {
-      if (wait.endsAtMs > nowMs) {
-        this.#arm(wait.endsAtMs - nowMs);
-        return;
-      }
+      if (wait.endsAtMs > nowMs) break;
       wait.answer();
     }
+    this.#arm();
   }
 }

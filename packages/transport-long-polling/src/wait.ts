@@ -13,7 +13,7 @@ import { pageBody, sendPage, type PageBody, type ReadRequest } from "@sluice/htt
 import type { FastifyReply } from "fastify";
 import type { Socket } from "node:net";
 import type { PageBytes, PageCodec } from "./page-codec.ts";
-import type { WaitQueue } from "./wait-queue.ts";
+import type { QueuedWait, WaitQueue } from "./wait-queue.ts";
 
 /** What the waits of a transport share. */
 export interface WaitSurroundings {
@@ -33,9 +33,8 @@ const FAULTS: Readonly<Record<CloseReason["code"], ErrorCode>> = {
 };
 
 /** One client that waits for its page: a sink that takes one batch. It ends once, by whatever comes first. */
-export class Wait implements Sink<PageBytes> {
+export class Wait implements Sink<PageBytes>, QueuedWait {
   readonly codec: PageCodec;
-  /** Monotonic milliseconds at which it runs out; the queue's own business. */
   endsAtMs = 0;
   readonly #surroundings: WaitSurroundings;
   readonly #queue: WaitQueue;

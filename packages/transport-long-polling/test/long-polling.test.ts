@@ -276,6 +276,7 @@ describe("a gap", () => {
     await waiting(1);
     await gateway.publish("a", 3);
     expect(await answer).toMatchObject({ data: [3], gap: undefined });
+    expect(gateway.gaps).toEqual(["long-polling expired", "long-polling reset"]);
   });
 });
 

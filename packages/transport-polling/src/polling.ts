@@ -35,7 +35,7 @@ class Polling implements HttpTransport {
   }
 
   async respond(read: ReadRequest, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const { clock } = this.#started();
+    const { clock, meter } = this.#started();
     const nowMs = clock.monotonic();
     const client = this.#intervalMs === 0 ? null : clientOf(read, request);
     if (client !== null) this.#checkPace(client, nowMs, reply);
@@ -50,7 +50,8 @@ class Polling implements HttpTransport {
       return;
     }
     const made = bodyOf(page, read.snapshot);
-    this.#started().meter.delivered(this.name, 1, page.events.length, made.body.length, 0);
+    meter.delivered(this.name, 1, page.events.length, made.body.length, 0);
+    if (page.gap !== null) meter.gapTold(this.name, page.gap.reason);
     sendPage(reply, read, made);
   }
 

@@ -185,6 +185,7 @@ describe("a gap", () => {
     expect([data(resumed), resumed.gap]).toEqual([[2], undefined]);
     expect((await poll(`topic=b&after=${start}`)).gap).toBe(undefined);
     expect((await poll("topic=a&after=earliest")).gap).toBe(undefined);
+    expect(gateway.gaps).toEqual(["polling expired"]);
   });
 });
 

@@ -76,6 +76,8 @@ export interface Gateway {
   readonly connections: ReadonlyMap<string, number>;
   /** How often a reader was left behind. */
   readonly leftBehind: number;
+  /** Gaps that were told, by transport and reason. */
+  readonly gaps: readonly string[];
   /** Errors that were logged. */
   readonly errors: readonly unknown[];
   publish(topic: string, data?: unknown, more?: Readonly<Record<string, unknown>>): Promise<string>;
@@ -89,6 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const clock = options.clock ?? systemClock;
   const refused: string[] = [];
   const errors: unknown[] = [];
+  const gaps: string[] = [];
   let leftBehind = 0;
   const connections = new Map<string, number>();
   const meter: Meter = {
@@ -96,6 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     leftBehind: () => {
       leftBehind += 1;
     },
+    gapTold: (transport, reason) => void gaps.push(`${transport} ${reason}`),
     refused: (transport, code) => void refused.push(`${transport} ${code}`),
     connections: (transport, change) => void connections.set(transport, (connections.get(transport) ?? 0) + change),
   };
@@ -144,6 +148,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     get leftBehind() {
       return leftBehind;
     },
+    gaps,
     errors,
     publish: async (topic, data = null, more = {}) => {
       const text = JSON.stringify({ topic, data, ...more });
