@@ -53,13 +53,15 @@ describe("addresses", () => {
 
 describe("what an answer means", () => {
   const kind = (status: number, code: string | null = "x"): string =>
-    endingOf({ status, code, detail: "d", retryAfterMs: 2000 }).kind;
+    endingOf({ status, code, detail: "d", retryAfterMs: 2000, isNowhere: false }).kind;
 
   test("some are worth coming back after, some ask for another transport, the rest is final", () => {
     expect([408, 429, 500, 502, 503, 504].map((status) => kind(status))).toEqual(Array(6).fill("cut"));
     expect([405, 406, 426].map((status) => kind(status))).toEqual(Array(3).fill("unfit"));
     expect([400, 401, 403, 404, 431].map((status) => kind(status))).toEqual(Array(5).fill("refused"));
-    expect(endingOf({ status: 503, code: "x", detail: "d", retryAfterMs: 2000 })).toMatchObject({ retryAfterMs: 2000 });
+    expect(endingOf({ status: 503, code: "x", detail: "d", retryAfterMs: 2000, isNowhere: false })).toMatchObject({
+      retryAfterMs: 2000,
+    });
   });
 });
 

@@ -9,6 +9,9 @@ export const DEFAULT_ADMIN_URL = "http://127.0.0.1:8081";
 /** What to do where a command for the admin listener has come to something else. */
 export const NAME_ADMIN: string = `give the address of the admin listener with --url (${DEFAULT_ADMIN_URL} unless it is configured otherwise)`;
 
+/** What is said of an answer that is none of an admin listener's. */
+export const NO_ADMIN: string = `what answered is not a gateway's admin listener; ${NAME_ADMIN}`;
+
 /** What to do where a command for the public listener has come to something else. */
 export const NAME_PUBLIC: string =
   `give the address of the public listener with --url (${DEFAULT_PUBLIC_URL} unless it is configured otherwise), ` +

@@ -1,6 +1,6 @@
 import { Agent, request } from "undici";
 import { CommandError } from "../cli/failure.ts";
-import { NAME_ADMIN } from "./address.ts";
+import { NAME_ADMIN, NO_ADMIN } from "./address.ts";
 import { readRefusal, readText, type Refusal } from "./answer.ts";
 import { networkWords } from "./network.ts";
 
@@ -15,10 +15,15 @@ export interface AdminCall {
   /** Path below the base, with its query. */
   readonly path: string;
   readonly body?: unknown;
+  /** Why else the right listener may have nothing at that path. */
+  readonly orElse: string;
 }
 
-/** The answer's JSON; `null` without a body. @throws {CommandError} with what the gateway said, or that it can't be reached */
-export async function callAdmin({ base, key, method, path, body }: AdminCall): Promise<unknown> {
+/**
+ * The object that the answer is, without members if it has no body.
+ * @throws {CommandError} with what the gateway said, or that it can't be reached
+ */
+export async function callAdmin({ base, key, method, path, body, orElse }: AdminCall): Promise<object> {
   const dispatcher = new Agent({ headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
   try {
     const response = await request(new URL(base.pathname.replace(/\/+$/, "") + path, base), {
@@ -34,7 +39,8 @@ export async function callAdmin({ base, key, method, path, body }: AdminCall): P
       return parse(await readText(response.body, ANSWER_MAX_BYTES));
     }
     const refusal = await readRefusal(response.statusCode, response.headers, response.body);
-    throw new CommandError(`the gateway refused it: ${refusal.detail.replace(/\.$/, "")}${adminHint(refusal, base)}`);
+    const hint = adminHint(refusal, base) + (refusal.isNowhere ? `; or ${orElse}` : "");
+    throw new CommandError(`the gateway refused it: ${refusal.detail.replace(/\.$/, "")}${hint}`);
   } catch (error) {
     if (error instanceof CommandError) throw error;
     throw new CommandError(
@@ -57,11 +63,14 @@ export function adminHint({ status, isNowhere }: Refusal, base: URL): string {
   return hints.length === 0 ? "" : `; ${hints.join("; ")}`;
 }
 
-function parse(text: string): unknown {
-  if (text === "") return null;
+function parse(text: string): object {
+  if (text === "") return {};
+  let parsed: unknown;
   try {
-    return JSON.parse(text);
+    parsed = JSON.parse(text);
   } catch {
-    throw new CommandError(`what answered is not a gateway's admin listener; ${NAME_ADMIN}`);
+    throw new CommandError(NO_ADMIN);
   }
+  if (typeof parsed !== "object" || parsed === null) throw new CommandError(NO_ADMIN);
+  return parsed;
 }

@@ -1,11 +1,12 @@
 import type { Arguments } from "../cli/arguments.ts";
 import type { Command, Io } from "../cli/command.ts";
-import { UsageError, type ExitCode } from "../cli/failure.ts";
-import { DEFAULT_ADMIN_URL, NAME_ADMIN, parseAddress } from "../client/address.ts";
+import { CommandError, UsageError, type ExitCode } from "../cli/failure.ts";
+import { DEFAULT_ADMIN_URL, NAME_ADMIN, NO_ADMIN, parseAddress } from "../client/address.ts";
 import { callAdmin, type AdminCall } from "../client/admin.ts";
 
 const ACTIONS = ["list", "add", "remove", "show", "retry", "pause", "resume"] as const;
 type Action = (typeof ACTIONS)[number];
+const OFF = "hooks are switched off there (transports.rest-hooks)";
 
 /** `sluice hooks`: looks after the hooks of a running gateway, by its admin listener. */
 export const hooks: Command = {
@@ -45,20 +46,21 @@ async function run(given: Arguments, io: Io): Promise<ExitCode> {
   }
   const base = parseAddress(given.text("url") ?? DEFAULT_ADMIN_URL);
   const key = given.text("key") ?? io.env["SLUICE_ADMIN_KEY"];
-  const call = (method: AdminCall["method"], path: string, body?: unknown): Promise<unknown> =>
-    callAdmin({ base, key, method, path, ...(body === undefined ? {} : { body }) });
-  let count = 0;
-  let isEverybodys = false;
+  const call = (method: AdminCall["method"], path: string, body?: unknown): Promise<object> =>
+    callAdmin({ base, key, method, path, orElse: OFF, ...(body === undefined ? {} : { body }) });
+  // What is elsewhere than at the root is perhaps the public listener, which shows nobody whose the hooks are.
+  let isEverybodys = action !== "list" || base.pathname === "/";
   for await (const line of linesOf(action, subject ?? "", given, call)) {
-    count += 1;
+    isEverybodys ||= "owner" in line;
     io.stdout.write(`${JSON.stringify(line)}\n`);
   }
+  if (!isEverybodys) io.stderr.write(`sluice: a public listener shows none but your own hooks; ${NAME_ADMIN}\n`);
   return 0;
 }
 
-type Call = (method: AdminCall["method"], path: string, body?: unknown) => Promise<unknown>;
+type Call = (method: AdminCall["method"], path: string, body?: unknown) => Promise<object>;
 
-async function* linesOf(action: Action, subject: string, given: Arguments, call: Call): AsyncGenerator {
+async function* linesOf(action: Action, subject: string, given: Arguments, call: Call): AsyncGenerator<object> {
   const path = `/hooks/${encodeURIComponent(subject)}`;
   switch (action) {
     case "list":
@@ -71,7 +73,7 @@ async function* linesOf(action: Action, subject: string, given: Arguments, call:
       await call("DELETE", path);
       return;
     case "show": {
-      const hook = (await call("GET", path)) as object;
+      const hook = await call("GET", path);
       const attempts = (await call("GET", `${path}/attempts`)) as { readonly attempts: unknown };
       const dead = (await call("GET", `${path}/dead-letters`)) as { readonly dead_letters: unknown };
       yield { ...hook, attempts: attempts.attempts, dead_letters: dead.dead_letters };
@@ -86,9 +88,10 @@ async function* linesOf(action: Action, subject: string, given: Arguments, call:
   }
 }
 
-async function* list(call: Call): AsyncGenerator {
+async function* list(call: Call): AsyncGenerator<object> {
   for (let after = ""; ;) {
-    const page = (await call("GET", `/hooks?limit=100${after}`)) as { hooks: readonly unknown[]; next: string | null };
+    const page = (await call("GET", `/hooks?limit=100${after}`)) as { hooks?: readonly object[]; next: string | null };
+    if (page.hooks === undefined) throw new CommandError(NO_ADMIN);
     yield* page.hooks;
     if (page.next === null) return;
     after = `&after=${page.next}`;

@@ -2,7 +2,7 @@ import { Agent, request } from "undici";
 import type { Arguments } from "../cli/arguments.ts";
 import type { Command, Io } from "../cli/command.ts";
 import { CommandError, UsageError, type ExitCode } from "../cli/failure.ts";
-import { DEFAULT_ADMIN_URL, NAME_ADMIN, parseAddress, publishUrl } from "../client/address.ts";
+import { DEFAULT_ADMIN_URL, NO_ADMIN, parseAddress, publishUrl } from "../client/address.ts";
 import { adminHint } from "../client/admin.ts";
 import { readRefusal, readText } from "../client/answer.ts";
 import { networkWords } from "../client/network.ts";
@@ -114,5 +114,5 @@ function firstEvent(text: string): string {
   } catch {
     // Falls through: whatever it is, it is no answer of a gateway.
   }
-  throw new CommandError(`what answered is not a gateway's admin listener; ${NAME_ADMIN}`);
+  throw new CommandError(NO_ADMIN);
 }
