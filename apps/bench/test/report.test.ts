@@ -1,9 +1,10 @@
 import { stripVTControlCharacters } from "node:util";
 import { SaxesParser } from "saxes";
 import { describe, expect, test } from "vitest";
+import { casesOf, FULL } from "../src/plan/scenario.ts";
 import { compare } from "../src/report/compare.ts";
 import { comparisonText } from "../src/report/comparison-text.ts";
-import { digits, duration, size } from "../src/report/figures.ts";
+import { digits, duration, figure, size } from "../src/report/figures.ts";
 import { plotFiles } from "../src/report/plot-files.ts";
 import { renderHtml } from "../src/report/html-report.ts";
 import { terminalTable } from "../src/report/terminal-table.ts";
@@ -30,7 +31,13 @@ describe("figures", () => {
     [digits(1_234_567), "1\u202F234\u202F567"],
     [digits(null), "–"],
     [digits(Number.NaN), "–"],
+    [figure(9.999), "10.0"],
+    [figure(2), "2.00"],
+    [figure(0), "0"],
+    [figure(99.97), "100"],
     [duration(999), "999 ms"],
+    [duration(999.7), "1 s"],
+    [size(1023.7), "1 KiB"],
     [duration(2500), "2.5 s"],
     [size(1023), "1\u202F023 B"],
     [size(1536), "1.5 KiB"],
@@ -40,10 +47,29 @@ describe("figures", () => {
 });
 
 describe("the terminal's table", () => {
-  test("has a run's figures with their units", () => {
-    const cells = row(terminalTable(sampleResults([sampleRun()])), "WebSocket");
-    expect(cells).toEqual(expect.arrayContaining(["1.25 ms", "4.5 ms", "1.23 s", "150 ms", "420 ms", "none"]));
-    expect(cells).toEqual(expect.arrayContaining(["0.04", "12", "0.25 B", "262 B", "10.5", "8.6 KiB", "9.3 KiB"]));
+  test("has a run's figures, all of a column in the same unit", () => {
+    const text = plain(terminalTable(sampleResults([sampleRun()])));
+    expect(row(text, "transport")).toEqual(
+      [
+        ["transport", "p50", "p90", "p99", "worst", "cut", "storm", "losses"],
+        ["transport", "requests", "in vain", "up", "down"],
+        ["transport", "user", "system", "idle", "busy", "generator"],
+      ].flatMap((cells) => ["", ...cells, ""]),
+    );
+    expect(row(text, "WebSocket")).toEqual(
+      [
+        ["WebSocket", "1.25", "2.50", "4.50", "1\u202F234", "150", "420", "none"],
+        ["WebSocket", "0.040", "12", "0.25", "262"],
+        ["WebSocket", "6.50", "4.00", "8.60", "9.30", "31 %"],
+      ].flatMap((cells) => ["", ...cells, ""]),
+    );
+  });
+
+  test("fits a terminal of 80 columns", () => {
+    const delay = { ...sampleRun().delay, p50Ms: 5000, p90Ms: 5000, p99Ms: 5000 };
+    const runs = casesOf(FULL).map(({ label }) => sampleRun({ label, delay }));
+    for (const line of plain(terminalTable(sampleResults(runs))).split("\n"))
+      expect(line.length).toBeLessThanOrEqual(80);
   });
 
   test("names a peer by its server, and tells every loss, those of a cut and a storm too", () => {
@@ -60,15 +86,13 @@ describe("the terminal's table", () => {
   test("what was not measured is a dash, what was skipped has its reason", () => {
     const run = sampleRun({ cpu: null, memory: null, catchUp: null, storm: null });
     const text = terminalTable(sampleResults([run], { skipped: ["nchan: not installed"] }));
-    expect(row(text, "WebSocket").filter((cell) => cell === "–")).toHaveLength(5);
-    expect(text).toContain("Skipped: nchan: not installed");
+    expect(row(text, "WebSocket").filter((cell) => cell === "–")).toHaveLength(6);
+    expect(text).toContain("Not measured: nchan: not installed");
   });
 
   test("a generator at its limit is said", () => {
     const generator = { cpuShare: 0.97, worstLagMs: 80, isSaturated: true };
-    expect(terminalTable(sampleResults([sampleRun({ generator })]))).toContain(
-      "at its limit (97 % of a core, 80 ms late)",
-    );
+    expect(terminalTable(sampleResults([sampleRun({ generator })]))).toContain("97 %, at its limit, 80 ms late");
   });
 });
 
@@ -77,6 +101,23 @@ describe("the HTML report", () => {
     const html = renderHtml(sampleResults([sampleRun(), sampleRun({ label: "polling every 1 s", intervalMs: 1000 })]));
     expect(html).not.toMatch(/<script|<link|@import|url\(|src=/);
     expect(html.match(/<svg[^>]*viewBox/g)?.length).toBeGreaterThanOrEqual(6);
+  });
+
+  test("draws each plot for wide pages and for narrow ones", () => {
+    const html = renderHtml(sampleResults([sampleRun()]));
+    const widths = [...html.matchAll(/<div class="plot (\w+)"><svg[^>]* width="(\d+)"/g)].map(([, which, width]) =>
+      [which, width].join(),
+    );
+    expect(widths).toEqual(Array.from({ length: 5 }, () => ["wide,920", "narrow,350"]).flat());
+  });
+
+  test("tells losses of those who were cut off as such", () => {
+    const storm = { wholeAfterMs: null, losses: { lost: 12_000, doubled: 0, disordered: 0 } };
+    const html = renderHtml(sampleResults([sampleRun(), sampleRun({ server: "peer", storm })]));
+    expect(html).toContain("5\u202F000 deliveries in 1 of 2 runs: nothing lost");
+    expect(html).toContain(
+      "<strong>peer, WebSocket</strong>: 12\u202F000 lost, all of it when its clients were cut off<",
+    );
   });
 
   test("says first whether the figures can be believed", () => {

@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import { duration } from "../report/figures.ts";
+import { duration, span } from "../report/figures.ts";
 import type { PlannedRun } from "../plan/plan.ts";
 import type { Run } from "../results.ts";
 
@@ -26,7 +26,7 @@ export class Progress {
   constructor(output: ProgressOutput, plan: readonly PlannedRun[]) {
     this.#output = output;
     this.#plan = plan;
-    this.#line(`${plan.length} ${plan.length === 1 ? "run" : "runs"}, about ${words(this.#estimateMs(0))}`);
+    this.#line(`${plan.length} ${plan.length === 1 ? "run" : "runs"}, about ${span(this.#estimateMs(0))}`);
     this.#timer = output.isTTY === true ? setInterval(() => this.#draw(), EVERY_MS) : null;
   }
 
@@ -34,7 +34,7 @@ export class Progress {
   begin(): void {
     this.#index += 1;
     this.#runStartedMs = performance.now();
-    if (this.#timer === null) this.#line(`${this.#place()}: about ${words(this.#leftMs())} left`);
+    if (this.#timer === null) this.#line(`${this.#place()}: about ${span(this.#leftMs())} left`);
   }
 
   /** What it is about to do. */
@@ -73,7 +73,7 @@ export class Progress {
 
   #draw(): void {
     const leftMs = this.#leftMs();
-    const left = leftMs === 0 ? "almost done" : `about ${words(leftMs)} left`;
+    const left = leftMs === 0 ? "almost done" : `about ${span(leftMs)} left`;
     const text = `${this.#place()}: ${this.#step} (${left})`;
     this.#output.write(`${CLEAR_LINE}${text.slice(0, (this.#output.columns || COLUMNS) - 1)}`);
   }
@@ -93,9 +93,4 @@ export class Progress {
   #estimateMs(from: number): number {
     return this.#plan.slice(from).reduce((sum, { estimateMs }) => sum + estimateMs, 0);
   }
-}
-
-function words(ms: number): string {
-  const seconds = Math.ceil(ms / 1000);
-  return seconds < 90 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }

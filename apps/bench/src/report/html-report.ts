@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
 import type { Results, Run } from "../results.ts";
 import { COLOURS } from "./colours.ts";
-import { digits, duration, grouped, size } from "./figures.ts";
-import { cpuBars, delayByInterval, delayCurves, memoryBars, recoveryBars, wireBars } from "./plots.ts";
-import { allLosses, cpuUs, disturbance, isWhole, lossesText, nameOf, recoveryText } from "./run-figures.ts";
+import { digits, duration, grouped, size, span } from "./figures.ts";
+import { DELIVERY, NAME, SERVER, WIRE, type ColumnGroup } from "./columns.ts";
+import { cpuBars, memoryBars, wireBars } from "./plots/cost-plots.ts";
+import { delayByInterval, delayRows } from "./plots/delay-plots.ts";
+import { isOurs, NARROW, WIDE, type Layout } from "./plots/frame.ts";
+import { recoveryDots } from "./plots/recovery-plot.ts";
+import { allLosses, disturbance, isWhole, lossesText, nameOf } from "./run-figures.ts";
 
 const STYLE = COLOURS + readFileSync(new URL("report.css", import.meta.url), "utf8");
 
@@ -21,35 +25,35 @@ export function renderHtml(results: Results): string {
     verdict(results),
     section(
       "How late",
-      "From the moment when an event was due to be published to its arrival at the client. The darker, the more events took so long; the two marks, and the figures on the right, are the median and the 99th percentile.",
-      delayCurves(runs),
+      "From the moment when an event was due to be published to its arrival at the client. The darker, the more events took so long; the marks are the median and the 99th percentile, the thin line goes on to the worst.",
+      (layout) => delayRows(runs, layout),
     ),
-    runs.some(({ intervalMs }) => intervalMs !== null)
+    runs.some((run) => isOurs(run) && run.intervalMs !== null)
       ? section(
           "What an interval costs",
           "A poll sees an event half an interval late at the median, a whole one at worst. The grey lines are the medians of the transports that push.",
-          delayByInterval(runs),
+          (layout) => delayByInterval(runs, layout),
         )
       : "",
     runs.every(({ cpu }) => cpu === null)
       ? ""
-      : section("CPU", "Of all processes of the server, by delivered event, wasted requests included.", cpuBars(runs)),
+      : section("CPU", "Of all processes of the server, by delivered event, wasted requests included.", (layout) =>
+          cpuBars(runs, layout),
+        ),
     section(
       "Bytes",
       "Counted at the clients' sockets, heads and framing included. For long polling and BOSH each event brings a request along.",
-      wireBars(runs),
+      (layout) => wireBars(runs, layout),
     ),
     runs.every(({ memory }) => memory === null)
       ? ""
-      : section("Memory", "Resident memory above that of the server without clients, by client.", memoryBars(runs)),
+      : section("Memory", "Resident memory above that of the server without clients, by client.", (layout) =>
+          memoryBars(runs, layout),
+        ),
     runs.some(({ catchUp, storm }) => catchUp !== null || storm !== null)
-      ? section(
-          "Coming back",
-          "All clients are cut off while events go on; and all are thrown out at once. The time until each has everything again.",
-          recoveryBars(runs),
-        )
+      ? section("Coming back", comingBack(runs), (layout) => recoveryDots(runs, layout))
       : "",
-    `<section><h2>All figures</h2><div class="wide" tabindex="0" role="region" aria-label="All figures">${figures(runs)}</div></section>`,
+    `<section class="figures"><h2>All figures</h2><p>${FIGURES}</p>${scrolling("All figures", figures(runs))}</section>`,
     skipped.length === 0
       ? ""
       : `<section><h2>Not measured</h2><ul>${skipped.map((reason) => `<li>${escape(reason)}</li>`).join("")}</ul></section>`,
@@ -66,63 +70,84 @@ function headline({ runs, machine, startedAt, durationMs }: Results): string {
       : `${grouped(first.load.clients)} clients on ${grouped(first.load.topics)} topics, ` +
         `${digits(first.load.eventsPerSecond)} events/s of ${size(first.load.eventBytes)}. `;
   const when = `${startedAt.slice(0, 16).replace("T", " ")} UTC`;
-  return `${load}${machine.cpu}, ${machine.cores} cores shared with the clients; ${when}, ${duration(durationMs)} in all.`;
+  return `${load}${machine.cpu}, ${machine.cores} cores shared with the clients; ${when}, ${span(durationMs)} in all.`;
 }
 
 /** What comes before all figures: whether they can be believed. */
 function verdict(results: Results): string {
   const { runs } = results;
-  const deliveries = grouped(runs.reduce((total, run) => total + run.deliveries, 0));
   const bad = runs.filter((run) => !isWhole(allLosses(run)));
+  const whole = runs.filter((run) => !bad.includes(run));
   const saturated = runs.filter(({ generator }) => generator.isSaturated);
-  const parts =
-    bad.length === 0
-      ? [`<p class="whole">${deliveries} deliveries: nothing lost, nothing doubled, nothing out of order.</p>`]
-      : bad.map((run) => `<p class="bad"><strong>${escape(nameOf(run))}</strong>: ${lossesText(allLosses(run))}</p>`);
-  if (saturated.length > 0) {
-    parts.push(
-      `<p class="doubtful">The generator was at its limit with ${escape(saturated.map(nameOf).join(", "))}: those delays are not the server's alone.</p>`,
-    );
-  }
   const disturbed = disturbance(results);
-  if (disturbed !== null) parts.push(`<p class="doubtful">${disturbed}</p>`);
-  return parts.join("\n");
+  const deliveries = grouped(whole.reduce((total, run) => total + run.deliveries, 0));
+  const where = bad.length === 0 ? "" : ` in ${whole.length} of ${runs.length} runs`;
+  return [
+    whole.length === 0
+      ? ""
+      : `<p class="whole">${deliveries} deliveries${where}: nothing lost, nothing doubled, nothing out of order.</p>`,
+    ...bad.map((run) => `<p class="bad"><strong>${escape(nameOf(run))}</strong>: ${lossesOf(run)}</p>`),
+    saturated.length === 0
+      ? ""
+      : `<p class="doubtful">The generator was at its limit with ${escape(saturated.map(nameOf).join(", "))}: those delays are not the server's alone.</p>`,
+    disturbed === null ? "" : `<p class="doubtful">${disturbed}</p>`,
+  ].join("\n");
 }
 
-function section(title: string, what: string, plot: string): string {
-  return `<section><h2>${title}</h2><p>${what}</p><div class="wide" tabindex="0" role="region" aria-label="${title}">${plot}</div></section>`;
+function lossesOf(run: Run): string {
+  const text = lossesText(allLosses(run));
+  return isWhole(run.losses) ? `${text}, all of it when its clients were cut off` : text;
 }
 
-const COLUMNS: readonly (readonly [title: string, of: (run: Run) => string])[] = [
-  ["p50", (run) => duration(run.delay.p50Ms)],
-  ["p90", (run) => duration(run.delay.p90Ms)],
-  ["p99", (run) => duration(run.delay.p99Ms)],
-  ["worst", (run) => duration(run.delay.worstMs)],
-  ["requests per event", (run) => digits(run.requests.perDelivery)],
-  ["wasted", (run) => grouped(run.requests.wasted)],
-  ["up", (run) => size(run.wire.upBytesPerDelivery)],
-  ["down", (run) => size(run.wire.downBytesPerDelivery)],
-  ["CPU, µs", (run) => digits(cpuUs(run))],
-  ["idle", (run) => size(run.memory?.idleBytesPerClient ?? null)],
-  ["busy", (run) => size(run.memory?.busyBytesPerClient ?? null)],
-  ["after cut", (run) => recoveryText(run.catchUp)],
-  ["after storm", (run) => recoveryText(run.storm)],
-  ["deliveries", (run) => grouped(run.deliveries)],
-  ["losses", (run) => lossesText(allLosses(run))],
-  [
-    "generator",
-    ({ generator }) => `${Math.round(generator.cpuShare * 100)} %${generator.isSaturated ? ", at its limit" : ""}`,
-  ],
+function comingBack(runs: readonly Run[]): string {
+  const cutMs = runs.find(({ catchUp }) => catchUp !== null)?.catchUp?.cutMs ?? null;
+  const cut = cutMs === null ? "" : `A cut: all clients are away for ${duration(cutMs)} while events go on. `;
+  return `${cut}A storm: all connections are cut at once, and all come back at once. The time until each has everything again.`;
+}
+
+/** Drawn twice, for wide pages and for narrow ones; CSS shows the one that fits. */
+function section(title: string, what: string, plot: (layout: Layout) => string): string {
+  const drawings = [`<div class="plot wide">${plot(WIDE)}</div>`, `<div class="plot narrow">${plot(NARROW)}</div>`];
+  return `<section><h2>${title}</h2><p>${what}</p>${drawings.join("")}</section>`;
+}
+
+function scrolling(title: string, content: string): string {
+  return `<div class="scrolling" tabindex="0" role="region" aria-label="${title}">${content}</div>`;
+}
+
+const FIGURES =
+  "Requests, bytes and CPU by delivered event, memory by client; in vain: requests without an event, in all. Losses are those of the whole run, the generator's figure is the busy share of a core of its busiest process.";
+
+const GROUPS: readonly ColumnGroup[] = [
+  ...DELIVERY,
+  ...WIRE,
+  ...SERVER,
+  { title: "", columns: [{ title: "deliveries", of: ({ deliveries }) => grouped(deliveries) }] },
 ];
 
 function figures(runs: readonly Run[]): string {
-  const head = COLUMNS.map(([title]) => `<th scope="col">${title}</th>`).join("");
+  const columns = GROUPS.flatMap((group) =>
+    group.columns.map((column, index) => ({ ...column, isFirst: index === 0 })),
+  );
+  const groups = GROUPS.map(
+    ({ title, columns: { length } }) => `<th scope="colgroup" colspan="${length}">${title}</th>`,
+  ).join("");
+  const mark = (isFirst: boolean, isText = false): string =>
+    ` class="${isFirst ? "first" : ""}${isText ? " text" : ""}"`;
+  const head = columns
+    .map(({ title, isText, isFirst }) => `<th scope="col"${mark(isFirst, isText)}>${title}</th>`)
+    .join("");
   const rows = runs.map((run) => {
+    const cells = columns
+      .map(({ of, isText, isFirst }) => `<td${mark(isFirst, isText)}>${escape(of(run))}</td>`)
+      .join("");
     const kind = isWhole(allLosses(run)) ? "" : ' class="bad"';
-    const cells = COLUMNS.map(([, of]) => `<td>${escape(of(run))}</td>`).join("");
     return `<tr${kind}><th scope="row">${escape(nameOf(run))}</th>${cells}</tr>`;
   });
-  return `<table><thead><tr><th scope="col">transport</th>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  return (
+    `<table><thead><tr><th rowspan="2" scope="col">${NAME.title}</th>${groups}</tr><tr>${head}</tr></thead>` +
+    `<tbody>${rows.join("")}</tbody></table>`
+  );
 }
 
 function footer({ versions, git, machine }: Results): string {
@@ -130,7 +155,7 @@ function footer({ versions, git, machine }: Results): string {
     ...Object.entries(versions).map(([name, version]) => `${name} ${version}`),
     machine.system,
     git === null ? "" : `revision ${git.revision.slice(0, 12)}${git.isDirty ? ", with uncommitted changes" : ""}`,
-    machine.otherCores === null ? "" : `${digits(machine.otherCores)} cores busy with other things meanwhile`,
+    machine.otherCores === null ? "" : `other programs took ${digits(machine.otherCores)} cores meanwhile`,
   ];
   return escape(parts.filter((part) => part !== "").join(" · "));
 }

@@ -1,17 +1,20 @@
 import type { Results } from "../results.ts";
 import { COLOURS } from "./colours.ts";
-import { cpuBars, delayByInterval, delayCurves, memoryBars, recoveryBars, wireBars } from "./plots.ts";
+import { cpuBars, memoryBars, wireBars } from "./plots/cost-plots.ts";
+import { delayByInterval, delayRows } from "./plots/delay-plots.ts";
+import { WIDE } from "./plots/frame.ts";
+import { recoveryDots } from "./plots/recovery-plot.ts";
 
 /** The report's plots as SVG files for other pages, by name: they bring their colours along, light and dark. */
 export function plotFiles({ runs }: Results): ReadonlyMap<string, string> {
   return new Map(
     Object.entries({
-      delay: delayCurves(runs),
-      interval: delayByInterval(runs),
-      cpu: cpuBars(runs),
-      bytes: wireBars(runs),
-      memory: memoryBars(runs),
-      recovery: recoveryBars(runs),
+      delay: delayRows(runs, WIDE),
+      interval: delayByInterval(runs, WIDE),
+      cpu: cpuBars(runs, WIDE),
+      bytes: wireBars(runs, WIDE),
+      memory: memoryBars(runs, WIDE),
+      recovery: recoveryDots(runs, WIDE),
     }).map(([name, svg]) => [`${name}.svg`, standingAlone(svg)]),
   );
 }

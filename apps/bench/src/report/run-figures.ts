@@ -1,5 +1,5 @@
 import type { Losses, Results, Run } from "../results.ts";
-import { digits, duration } from "./figures.ts";
+import { digits, grouped } from "./figures.ts";
 
 const NONE: Losses = { lost: 0, doubled: 0, disordered: 0 };
 
@@ -21,9 +21,9 @@ export function isWhole(losses: Losses): boolean {
 /** `3 lost, 1 doubled`, or `none`. */
 export function lossesText({ lost, doubled, disordered }: Losses): string {
   const parts = [
-    lost === 0 ? "" : `${lost} lost`,
-    doubled === 0 ? "" : `${doubled} doubled`,
-    disordered === 0 ? "" : `${disordered} out of order`,
+    lost === 0 ? "" : `${grouped(lost)} lost`,
+    doubled === 0 ? "" : `${grouped(doubled)} doubled`,
+    disordered === 0 ? "" : `${grouped(disordered)} out of order`,
   ].filter((part) => part !== "");
   return parts.length === 0 ? "none" : parts.join(", ");
 }
@@ -38,10 +38,10 @@ export function wireBytes(run: Run): number {
   return run.wire.upBytesPerDelivery + run.wire.downBytesPerDelivery;
 }
 
-/** How long it took until all had everything: `2.5 s`, `never`, or a dash where it wasn't tried. */
-export function recoveryText(recovery: { readonly wholeAfterMs: number | null } | null): string {
+/** How many ms it took until all had everything: `2 500`, `never`, or a dash where it wasn't tried. */
+export function wholeAfterText(recovery: { readonly wholeAfterMs: number | null } | null): string {
   if (recovery === null) return "–";
-  return recovery.wholeAfterMs === null ? "never" : duration(recovery.wholeAfterMs);
+  return recovery.wholeAfterMs === null ? "never" : grouped(recovery.wholeAfterMs);
 }
 
 /** Other programs that took so much, in cores, have slowed down what was measured. */
