@@ -3,8 +3,7 @@ import { Cook, type CookOptions } from "../src/cook.ts";
 import { systemTimers } from "../src/timers.ts";
 import { eventsOf, Parlour } from "./parlour.ts";
 import { FickleProxy } from "./fickle-proxy.ts";
-
-const WAIT = { timeout: 20_000 };
+import { WAIT } from "./wait.ts";
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {

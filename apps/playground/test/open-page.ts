@@ -2,11 +2,11 @@ import type { BrowserContext, ConsoleMessage, Locator, Page } from "playwright-c
 import { expect, vi } from "vitest";
 import { LANES } from "../page/lanes.ts";
 import type { LaneName } from "../src/stage/stage-protocol.ts";
+import { WAIT } from "./wait.ts";
 
 /** Figures of each lane, by their names in the page; and its `state` and `trouble`. */
 export type LaneFigures = Readonly<Record<LaneName, Readonly<Record<string, string>>>>;
 
-const PATIENCE = { timeout: 45_000, interval: 50 } as const;
 /** What Chromium says by itself when a connection breaks: no page can keep it from that. Nothing else is let pass. */
 const OF_THE_NETWORK =
   /^(?:Failed to load resource|WebSocket connection to '[^']*' failed: Error (?:in connection establishment|during WebSocket handshake)): net::ERR_[A-Z_]+$/;
@@ -116,7 +116,7 @@ export class OpenPage {
   async untilFigures(what: string, areMeant: (figures: LaneFigures) => boolean): Promise<void> {
     let last: LaneFigures | null = null;
     const look = async (): Promise<boolean> => areMeant((last = await this.figures()));
-    await vi.waitUntil(look, PATIENCE).catch((error: unknown) => {
+    await vi.waitUntil(look, WAIT).catch((error: unknown) => {
       throw new Error(`not ${what}: ${JSON.stringify(last)}`, { cause: error });
     });
   }

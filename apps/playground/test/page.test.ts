@@ -11,6 +11,7 @@ import type { Arrow, LaneName, Setup } from "../src/stage/stage-protocol.ts";
 import { LivePage } from "./stage/live-page.ts";
 import { OpenPage } from "./open-page.ts";
 import { Started } from "./started.ts";
+import { WAIT } from "./wait.ts";
 
 const NAMES = LANES.map(({ name }) => name);
 /** An order is placed, baked and ready. */
@@ -33,7 +34,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "sluice-page-"));
     [started, chromium] = await Promise.all([Started.open(folder), Chromium.start()]);
-  }, 60_000);
+  });
 
   afterEach(async () => {
     await open.page.close();
@@ -81,7 +82,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await open.troubleAll("Cut");
     await open.untilAllHave(20 * EVENTS);
     await open.untilConnected();
-  }, 90_000);
+  });
 
   test("all lanes are offline and come back, with what happened meanwhile", async () => {
     await begin();
@@ -94,7 +95,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await open.troubleAll("Heal");
     await open.untilAllHave(10 * EVENTS);
     await open.untilConnected();
-  }, 90_000);
+  });
 
   test("over a slow line everything comes later, and comes", async () => {
     await begin();
@@ -102,7 +103,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await open.order("margherita");
     await open.untilAllHave(EVENTS);
     await open.troubleAll("Heal");
-  }, 90_000);
+  });
 
   test.each(["Restart", "Kill"] as const)(
     "the gateway is gone and comes back while pizzas bake: %s",
@@ -111,7 +112,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
       await open.orderTen();
       // An order that is on its way when the gateway dies may be taken in vain.
       const tallies = (): Promise<string[]> => page.locator(".tally").allTextContents();
-      await vi.waitUntil(async () => (await tallies()).reduce((sum, tally) => sum + Number(tally), 0) === 10);
+      await vi.waitUntil(async () => (await tallies()).reduce((sum, tally) => sum + Number(tally), 0) === 10, WAIT);
       await open.toGateway(button);
       await page.locator('#gateway-state[data-state="down"]').waitFor();
       await page.locator('[data-lane="rest-hooks"][data-state="waiting"]').waitFor();
@@ -138,7 +139,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
       await open.choose("switcher", transport);
     }
     await open.untilAllHave(orders * EVENTS);
-  }, 90_000);
+  });
 
   test("the webhook's receiver fails for a while: what it refused is delivered again", async () => {
     await begin();
@@ -151,7 +152,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await open.choose("rest-hooks", "Takes");
     await open.untilAllHave(EVENTS);
     expect(Number((await open.figures())["rest-hooks"]["requests"])).toBeGreaterThan(EVENTS);
-  }, 90_000);
+  });
 
   test("a receiver that is gone is taken off the list, and can be put on it again", async () => {
     await begin();
@@ -167,7 +168,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
       expect(figures["rest-hooks"]).toMatchObject({ lost: "0", doubled: "0" });
       return Number(figures["rest-hooks"]["events"]) >= EVENTS;
     });
-  }, 60_000);
+  });
 
   test("a delivery that is sent again is repeated and recognised; an event that is handed on twice is doubled", async () => {
     const setup = (await (await fetch(`${started.page}/stage/setup`)).json()) as Setup;
@@ -204,7 +205,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await deliver(`${id}-again`);
     await counted("1", "1");
     expect(await lane.locator('[data-figure="doubled"]').getAttribute("data-tone")).toBe("bad");
-  }, 60_000);
+  });
 
   test("an item that comes again over BOSH is repeated and recognised", async () => {
     await begin(async (fresh) => {
@@ -220,7 +221,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await open.untilFigures("what came again was recognised", ({ bosh }) => Number(bosh["repeated"]) >= 1);
     expect((await open.figures()).bosh).toMatchObject({ events: String(EVENTS), doubled: "0" });
     await open.page.unrouteAll({ behavior: "ignoreErrors" });
-  }, 60_000);
+  });
 
   test("all counters begin anew, by the keyboard too, and time goes on", async () => {
     const { page } = await begin();
@@ -242,7 +243,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     expect(await page.locator("#bytes-text").textContent()).toContain('"pizza":"funghi"');
     await open.order("funghi");
     await open.untilAllHave(EVENTS);
-  }, 60_000);
+  });
 
   test("polls come as often, and wait as long, as one likes", async () => {
     const { page } = await begin();
@@ -255,7 +256,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
       [figures.polling, figures["long-polling"]].every(({ wasted }) => Number(wasted) >= 3),
     );
     expect(Number((await open.figures()).sse["requests"])).toBe(1);
-  }, 60_000);
+  });
 
   test("light or dark, as one likes, and it is remembered", async () => {
     const { page } = await begin((fresh) => fresh.emulateMedia({ colorScheme: "light" }));
@@ -299,7 +300,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     expect(await page.locator("#key").isVisible()).toBe(true);
     await page.keyboard.press(" ");
     expect(await page.locator("#pause .name").textContent()).toBe("Pause");
-  }, 60_000);
+  });
 
   test("by the mouse: point at an arrow, drag back, zoom with the wheel", async () => {
     const { page } = await begin();
@@ -322,14 +323,14 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     const place = (): Promise<unknown> => page.evaluate("scrollY");
     const before = await place();
     await page.mouse.wheel(0, 40);
-    await vi.waitUntil(async () => (await place()) !== before);
+    await vi.waitUntil(async () => (await place()) !== before, WAIT);
     expect(await page.locator("#span-text").textContent()).toBe("20 s");
     expect(await page.locator(".hands").innerText()).toBe("Ctrl + wheel zooms, drag looks back");
     await page.keyboard.down("Control");
     await page.mouse.wheel(0, -300);
     await page.keyboard.up("Control");
-    await vi.waitUntil(async () => (await page.locator("#span-text").textContent()) !== "20 s");
-  }, 60_000);
+    await vi.waitUntil(async () => (await page.locator("#span-text").textContent()) !== "20 s", WAIT);
+  });
 
   test("by touch: tap an arrow, close it again, pinch", async () => {
     const { page } = await begin((fresh) => fresh.setViewportSize({ width: 390, height: 844 }));
@@ -356,35 +357,31 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await fingers("touchStart", 150, 250);
     for (const by of [10, 20, 30, 40, 50]) await fingers("touchMove", 150 - by, 250 + by);
     await fingers("touchEnd");
-    await vi.waitUntil(async () => Number.parseFloat((await page.locator("#span-text").textContent()) ?? "") < 8);
-  }, 60_000);
+    await vi.waitUntil(async () => Number.parseFloat((await page.locator("#span-text").textContent()) ?? "") < 8, WAIT);
+  });
 
   test.each([
     [1440, "light"],
     [820, "dark"],
     [390, "light"],
     [360, "dark"],
-  ] as const)(
-    "%d pixels wide, %s: nothing sticks out, moves or is hard to use",
-    async (width, colorScheme) => {
-      const { page } = await begin(async (fresh) => {
-        await fresh.setViewportSize({ width, height: 900 });
-        await fresh.emulateMedia({ colorScheme });
-        await fresh.addInitScript(NOTE_SHIFTS);
-      });
-      await open.order("calzone");
-      await open.untilAllHave(EVENTS);
-      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
-      expect(await page.evaluate("shifts")).toEqual([]);
-      const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-      await page.evaluate(`${axe}; undefined`);
-      const faults = await page.evaluate(
-        `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]))`,
-      );
-      expect(faults).toEqual([]);
-    },
-    60_000,
-  );
+  ] as const)("%d pixels wide, %s: nothing sticks out, moves or is hard to use", async (width, colorScheme) => {
+    const { page } = await begin(async (fresh) => {
+      await fresh.setViewportSize({ width, height: 900 });
+      await fresh.emulateMedia({ colorScheme });
+      await fresh.addInitScript(NOTE_SHIFTS);
+    });
+    await open.order("calzone");
+    await open.untilAllHave(EVENTS);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    expect(await page.evaluate("shifts")).toEqual([]);
+    const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+    await page.evaluate(`${axe}; undefined`);
+    const faults = await page.evaluate(
+      `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]))`,
+    );
+    expect(faults).toEqual([]);
+  });
 
   test("a second tab waits until the first is gone", async () => {
     await begin();
@@ -395,7 +392,7 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
     await second.locator("body[data-open]").waitFor({ timeout: 20_000 });
     expect(await second.getByRole("dialog").isVisible()).toBe(false);
     await second.close();
-  }, 60_000);
+  });
 
   test.each([1440, 390])(
     "the guide goes on as things are done, and always shows with what (%d pixels)",
@@ -428,7 +425,6 @@ describe.skipIf(skipped !== null)(`the page in Chromium${skipped === null ? "" :
       await open.choose("rest-hooks", "Takes");
       await isAt("Restart");
     },
-    60_000,
   );
 });
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { OrderView } from "../src/shop/order.ts";
 import { connectionsOf, Parlour, type SeenEvent } from "./parlour.ts";
+import { WAIT } from "./wait.ts";
 
 let parlour: Parlour;
 
@@ -82,7 +83,7 @@ describe("the shop's own URLs", () => {
     const { id } = await parlour.order("diavola");
     const url = `${parlour.url}/orders/${id}`;
     const waiting = fetch(url, { headers: { prefer: "wait=20" } });
-    await vi.waitUntil(async () => (await connectionsOf(parlour.gateway.adminUrl, "long-polling")) === 1);
+    await vi.waitUntil(async () => (await connectionsOf(parlour.gateway.adminUrl, "long-polling")) === 1, WAIT);
     expect(await parlour.set(id, "baking")).toBe(200);
     const first = await waiting;
     expect([first.status, ((await first.json()) as EventPage).events]).toMatchObject([

@@ -11,6 +11,7 @@ import type { Setup } from "../src/stage/stage-protocol.ts";
 import { connectionsOf, eventsOf } from "./parlour.ts";
 import { LivePage } from "./stage/live-page.ts";
 import { FREE_PORTS, Started } from "./started.ts";
+import { WAIT } from "./wait.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -75,10 +76,10 @@ describe.skipIf(process.platform === "win32")("the commands that it prints", () 
       for (const [transport, commands] of Object.entries(watching)) {
         const expected = commands.length + (OTHERS.get(transport) ?? 0);
         const areConnected = async (): Promise<boolean> => (await connectionsOf(started.admin, transport)) === expected;
-        await vi.waitUntil(areConnected, { timeout: 15_000 });
+        await vi.waitUntil(areConnected, WAIT);
       }
       const ordering = new Running(started.command("Then order:"));
-      await vi.waitUntil(() => ordering.output.endsWith("}"));
+      await vi.waitUntil(() => ordering.output.endsWith("}"), WAIT);
       const { id } = JSON.parse(ordering.output) as OrderView;
       const events = new Map([
         ["placed", '"topic":"orders","type":"created"'],
@@ -91,12 +92,12 @@ describe.skipIf(process.platform === "win32")("the commands that it prints", () 
           .some((line) =>
             [events.get(status) ?? "", `"id":"${id}"`, `"status":"${status}"`].every((part) => line.includes(part)),
           );
-      for (const running of all) await vi.waitUntil(() => isTold(running, "placed"), { timeout: 5_000 });
+      for (const running of all) await vi.waitUntil(() => isTold(running, "placed"), WAIT);
       for (const running of streams) {
-        for (const status of events.keys()) await vi.waitUntil(() => isTold(running, status), { timeout: 5_000 });
+        for (const status of events.keys()) await vi.waitUntil(() => isTold(running, status), WAIT);
       }
       const polling = new Running(started.command("Polling"));
-      await vi.waitUntil(() => polling.output.endsWith("}"), { timeout: 5_000 });
+      await vi.waitUntil(() => polling.output.endsWith("}"), WAIT);
       for (const status of events.keys()) expect(isTold(polling, status)).toBe(true);
     } finally {
       for (const running of all) await running.end();
@@ -137,7 +138,7 @@ describe("the shop and its gateway", () => {
       for (const { id } of [before, after]) {
         const untilReady = async (): Promise<boolean> =>
           (await eventsOf(started.front)).some(({ data }) => data.id === id && data.status === "ready");
-        await vi.waitUntil(untilReady, { timeout: 20_000 });
+        await vi.waitUntil(untilReady, WAIT);
         const told = (await eventsOf(started.front)).filter(({ data }) => data.id === id);
         expect(told[0]).toMatchObject({ topic: "orders", type: "created" });
         // A change whose answer got lost is made again, which changes nothing and may be told twice.

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
+import { WAIT } from "./wait.ts";
 
 const START = fileURLToPath(new URL("../src/start.ts", import.meta.url));
 
@@ -34,7 +35,7 @@ export class Started {
 
   /** Waits until stdout holds the text. */
   async untilSaid(text: string): Promise<void> {
-    await vi.waitUntil(() => this.stdout.includes(text) || this.#child.exitCode !== null, { timeout: 25_000 });
+    await vi.waitUntil(() => this.stdout.includes(text) || this.#child.exitCode !== null, WAIT);
     if (!this.stdout.includes(text)) throw new Error(`it ended without saying "${text}": ${this.stderr}`);
   }
 

@@ -2,6 +2,7 @@ import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HookReceiver } from "../../src/stage/receiver/hook-receiver.ts";
 import type { Delivered } from "../../src/stage/stage-protocol.ts";
+import { WAIT } from "../wait.ts";
 
 const SECRET = `whsec_${Buffer.alloc(24, 7).toString("base64")}`;
 const BODY = '{"id":"1"}';
@@ -111,7 +112,7 @@ describe("the receiver", () => {
     await agree("/in");
     receiver.mood = "hang";
     const hanging = expect(deliver("/in")).rejects.toThrow("fetch failed");
-    await vi.waitUntil(() => delivered.length === 1);
+    await vi.waitUntil(() => delivered.length === 1, WAIT);
     await receiver.close();
     await hanging;
     expect(delivered).toMatchObject([{ status: null, isRepeated: false }]);

@@ -6,6 +6,7 @@ import { forEachLane } from "../../src/stage/lanes.ts";
 import { LiveFeed, type LiveFeedOptions } from "../../src/stage/live-feed.ts";
 import type { StageState, Truth } from "../../src/stage/stage-protocol.ts";
 import { LivePage } from "./live-page.ts";
+import { WAIT } from "../wait.ts";
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -62,7 +63,7 @@ describe("the live feed", () => {
     feed.tell(truth("4"));
     feed.tellState();
     for (const page of [early, late]) {
-      await vi.waitUntil(() => page.all("state").length === 2);
+      await vi.waitUntil(() => page.all("state").length === 2, WAIT);
       expect(idsOf(page)).toEqual(["1", "2", "3", "4"]);
       expect(page.frames[0]?.[0]).toEqual(STATE);
     }
@@ -72,7 +73,7 @@ describe("the live feed", () => {
     const { feed, watch } = await open();
     const page = await watch();
     for (let id = 0; id < 100; id += 1) feed.tell(truth(String(id)));
-    await vi.waitUntil(() => page.all("truth").length === 100);
+    await vi.waitUntil(() => page.all("truth").length === 100, WAIT);
     expect(page.frames.filter((frame) => frame.some(({ kind }) => kind === "truth"))).toHaveLength(1);
   });
 
@@ -104,7 +105,7 @@ describe("the live feed", () => {
     const large = { ...truth("1"), topic: "x".repeat(1_000_000) };
     for (let round = 0; round < 40; round += 1) {
       feed.tell(large);
-      await vi.waitUntil(() => quick.all("truth").length > round);
+      await vi.waitUntil(() => quick.all("truth").length > round, WAIT);
     }
     slow.socket.resume();
     await closed;

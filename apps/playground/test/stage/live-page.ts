@@ -2,8 +2,7 @@ import { once } from "node:events";
 import { vi } from "vitest";
 import { WebSocket } from "ws";
 import type { StageMessage } from "../../src/stage/stage-protocol.ts";
-
-const WAIT = { timeout: 15_000 };
+import { WAIT } from "../wait.ts";
 
 /** A page that watches the stage, without the page. */
 export class LivePage {

@@ -5,8 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import type { Delivered, ReceiverMood, Setup } from "../../src/stage/stage-protocol.ts";
 import { Started } from "../started.ts";
 import { LivePage } from "./live-page.ts";
-
-const WAIT = { timeout: 20_000 };
+import { WAIT } from "../wait.ts";
 
 let folder: string;
 let started: Started;

@@ -7,8 +7,8 @@ import { WebSocket } from "ws";
 import type { Arrow, Setup } from "../../src/stage/stage-protocol.ts";
 import { Started } from "../started.ts";
 import { LivePage } from "./live-page.ts";
+import { WAIT } from "../wait.ts";
 
-const WAIT = { timeout: 20_000 };
 const EVENTS = "/realtime/events?topic=orders&topic=orders/**";
 
 let folder: string;

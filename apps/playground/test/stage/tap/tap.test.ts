@@ -6,11 +6,11 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../src/stage/clock.ts";
 import type { Arrow } from "../../../src/stage/stage-protocol.ts";
 import { Tap, type TapOptions } from "../../../src/stage/tap/tap.ts";
+import { WAIT } from "../../wait.ts";
 
-const WAIT = { timeout: 10_000 };
 const GET = "GET /x HTTP/1.1\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-const FOREVER_MS = 60_000;
+const FOREVER_MS = 600_000;
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
