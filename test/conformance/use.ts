@@ -1,3 +1,4 @@
+import type { Clock } from "@sluice/core";
 import { afterAll, afterEach, beforeAll, test } from "vitest";
 import { mergeSettings, type Settings } from "../support/settings.ts";
 import { TestGateway } from "../support/test-gateway.ts";
@@ -7,10 +8,11 @@ import type { Connecting, Lack, Reader, ReaderDriver, ReaderOptions } from "./dr
 export function useGateway(
   settings: Settings = {},
   driver?: Pick<ReaderDriver, "settings">,
+  clock?: Clock,
 ): { readonly current: TestGateway } {
   let gateway: TestGateway | undefined;
   beforeAll(async () => {
-    gateway = await TestGateway.start(withNeeds(settings, driver));
+    gateway = await TestGateway.start(withNeeds(settings, driver), clock);
   });
   afterAll(() => gateway?.close());
   return {

@@ -1,15 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { dataOf } from "../support/event-json.ts";
+import { shiftingClock } from "../support/shifting-clock.ts";
 import { signToken, tokenFor } from "../support/tokens.ts";
 import { freshTopic } from "../support/topics.ts";
-import { until } from "../support/until.ts";
 import { useGateway } from "./use.ts";
 import { guarded, openTopic, useWebSocket } from "./use-websocket.ts";
 
 const inAnHour = Math.floor(Date.now() / 1000) + 3600;
 
 describe("WebSocket: publish, auth, ping", () => {
+  const clock = shiftingClock();
   const gateway = useGateway(guarded);
+  const dated = useGateway(guarded, undefined, clock);
   const connect = useWebSocket();
   const beating = useGateway({ transports: { websocket: { heartbeat: "50ms" } } });
 
@@ -69,19 +71,19 @@ describe("WebSocket: publish, auth, ping", () => {
 
   test("auth refreshes in place: the connection outlives its first token", async () => {
     const topic = `closed/${freshTopic()}`;
-    const exp = Math.floor(Date.now() / 1000) + 2;
-    const reader = await connect(gateway, {
-      topics: [topic],
-      accessToken: signToken({ exp, sluice: { read: [topic] } }),
-    });
+    const exp = Math.floor(clock.now() / 1000) + 60;
+    const options = { topics: [topic], accessToken: signToken({ exp, sluice: { read: [topic] } }) };
+    const reader = await connect(dated, options);
+    const other = await connect(dated, options);
     const longer = signToken({ exp: inAnHour, sluice: { read: ["closed/**"] } });
     reader.send({ op: "auth", ref: 4, token: longer });
     const authorized = await reader.op("authorized", 4);
     expect(Date.parse(authorized["expires"] as string)).toBe(inAnHour * 1000);
-    await until("the first token to be over", () => Date.now() > (exp + 1) * 1000);
+    clock.setOn(exp);
+    expect((await other.inbox.untilEnd()).how).toBe(4401);
     reader.send({ op: "subscribe", ref: 5, topics: ["closed/more"] });
     await reader.op("subscribed", 5);
-    await gateway.current.publisher.publish({ topic, data: 1 });
+    await dated.current.publisher.publish({ topic, data: 1 });
     await reader.inbox.take(1);
   });
 

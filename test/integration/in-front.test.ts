@@ -257,7 +257,8 @@ describe("while it runs", () => {
   });
 
   test("a drain lets answers finish, and waits neither for tunnels nor for idle connections", async () => {
-    const gateway = await start({ drain: { spread: "100ms", timeout: "60s" } });
+    // Longer than a test may take.
+    const gateway = await start({ drain: { spread: "100ms", timeout: "10m" } });
     await send(`${gateway.url}/notes`);
     const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/chat`);
     await once(socket, "open");

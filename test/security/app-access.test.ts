@@ -11,6 +11,7 @@ import { TestGateway } from "../support/test-gateway.ts";
 import { SECRET, signToken, tokenFor } from "../support/tokens.ts";
 import { until } from "../support/until.ts";
 
+const SOON: Settings = { app: { ttl: "500ms", recheck: "500ms" } };
 const KEY = { authorization: "Bearer the-key-of-the-shop" };
 
 /** How each transport ends a reader whose grant was taken back; one that polls meets it with its next request. */
@@ -45,11 +46,12 @@ beforeEach(async () => {
   await app.forget();
 });
 
+/** What the app said holds for as long as a test takes, unless the test is about it being asked again. */
 function start(access: Settings = {}, settings: Settings = {}): Promise<TestGateway> {
   const inFront: Settings = {
     app: { url: app.url },
     resources: [{ path: "/orders/:id" }],
-    access: { public: ["menu"], jwt: { secret: SECRET }, app: { ttl: "500ms", recheck: "500ms" } },
+    access: { public: ["menu"], jwt: { secret: SECRET }, app: { ttl: "10m", recheck: "10m" } },
   };
   return own(TestGateway.start(mergeSettings(mergeSettings(inFront, { access }), settings)));
 }
@@ -128,7 +130,7 @@ describe.each(drivers.map((driver): [string, ReaderDriver] => [driver.name, driv
   });
 
   test("who logs out is sent away", async () => {
-    const gateway = await start();
+    const gateway = await start(SOON);
     await app.login("ann-2");
     const leaving = await connect(gateway, session(gateway, "ann-2"), "orders/1", "menu");
     const staying = await connect(gateway, session(gateway, "ann-1"), "orders/1");
@@ -204,7 +206,7 @@ describe.each(drivers.map((driver): [string, ReaderDriver] => [driver.name, driv
   test.runIf(driver.staysConnected && driver.name !== "long-polling")(
     "live readers stay while the app is down",
     async () => {
-      const gateway = await start();
+      const gateway = await start(SOON);
       const reader = await connect(gateway, session(gateway, "ann-1"), "orders/1");
       await app.behave("broken");
       await app.forget();
@@ -218,7 +220,7 @@ describe.each(drivers.map((driver): [string, ReaderDriver] => [driver.name, driv
   );
 
   test("or end, where that is configured", async () => {
-    const gateway = await start({ app: { when_app_is_down: "end" } });
+    const gateway = await start(mergeSettings(SOON, { app: { when_app_is_down: "end" } }));
     const reader = await connect(gateway, session(gateway, "ann-1"), "orders/1");
     const open = await connect(gateway, {}, "menu");
     await app.behave("gone");
@@ -227,7 +229,7 @@ describe.each(drivers.map((driver): [string, ReaderDriver] => [driver.name, driv
   });
 
   test("a hundred clients with one credential ask once", async () => {
-    const gateway = await start({ app: { ttl: "60s", recheck: "60s" } });
+    const gateway = await start();
     const headers = session(gateway, "ann-1");
     await Promise.all(Array.from({ length: 100 }, () => connect(gateway, headers, "orders/1", "orders/3")));
     expect((await app.asked()).map(({ url }) => url).toSorted()).toEqual(["/orders/1", "/orders/3"]);
@@ -263,7 +265,7 @@ describe("on a WebSocket", () => {
   });
 
   test("a topic that was added is asked about again, too", async () => {
-    const gateway = await start();
+    const gateway = await start(SOON);
     await app.login("ann-3");
     const headers = session(gateway, "ann-3");
     const reader = await keep(connectWebSocket({ url: gateway.url, topics: ["menu"], headers }));
@@ -349,7 +351,7 @@ describe("the question", () => {
   });
 
   test("is put once for a thousand requests with one credential", async () => {
-    const gateway = await start({ app: { ttl: "60s" } });
+    const gateway = await start();
     const statuses = new Set<number>();
     for (let batch = 0; batch < 10; batch += 1) {
       const answers = await Promise.all(
@@ -397,7 +399,7 @@ describe("hostile topics", () => {
   });
 
   test("whatever the topic: the app is asked for one segment under /orders/, and nothing else", async () => {
-    const gateway = await start({ app: { ttl: "60s" } });
+    const gateway = await start();
     const character = oneof(
       constantFrom(..."./\\%;@:?#&=+~ \u2025\uff0e\u2215\u0000\n".split("")),
       string({ unit: "grapheme", minLength: 1, maxLength: 1 }),

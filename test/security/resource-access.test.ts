@@ -38,7 +38,7 @@ function start(access: Settings = {}): Promise<TestGateway> {
   const inFront: Settings = {
     app: { url: app.url },
     resources: [{ path: "/orders/:id" }],
-    access: { public: ["menu"], jwt: { secret: SECRET }, app: {} },
+    access: { public: ["menu"], jwt: { secret: SECRET }, app: { ttl: "10m", recheck: "10m" } },
   };
   return own(TestGateway.start(mergeSettings(inFront, { access })));
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock, type Clock } from "@sluice/core";
 import { request } from "undici";
 import type { Config } from "../../apps/gateway/src/config/config.ts";
 import { loadConfig } from "../../apps/gateway/src/config/load-config.ts";
@@ -26,14 +27,19 @@ export class TestGateway {
     this.#ownsDirectory = ownsDirectory;
   }
 
-  /** Starts one: everything public, nothing logged, a memory log, unless `settings` say otherwise. */
-  static async start(settings: Settings = {}): Promise<TestGateway> {
-    return TestGateway.#launch(settings, await newDirectory(), true);
+  /** Starts one: everything public, nothing logged, a memory log, no hooks, unless `settings` say otherwise. */
+  static async start(settings: Settings = {}, clock: Clock = systemClock): Promise<TestGateway> {
+    return TestGateway.#launch(settings, await newDirectory(), true, clock);
   }
 
-  static async #launch(settings: Settings, home: string, ownsDirectory: boolean): Promise<TestGateway> {
+  static async #launch(
+    settings: Settings,
+    home: string,
+    ownsDirectory: boolean,
+    clock: Clock = systemClock,
+  ): Promise<TestGateway> {
     const config = await configOf(settings, home);
-    return new TestGateway(await startGateway({ config }), settings, home, ownsDirectory);
+    return new TestGateway(await startGateway({ config, clock }), settings, home, ownsDirectory);
   }
 
   /** Starts one with an SQLite log in a folder of its own. */
@@ -133,6 +139,7 @@ const baseSettings: Settings = {
   admin: { listen: "127.0.0.1:0" },
   access: { public: ["**"] },
   log: { kind: "memory" },
-  transports: { "rest-hooks": { http: true, allow: ["127.0.0.0/8"] } },
+  // Its two threads are most of what a start takes.
+  transports: { "rest-hooks": false },
   logging: { level: "silent" },
 };

@@ -10,6 +10,7 @@ import type { Connecting, Reader, ReaderOptions } from "./reader-driver.ts";
  * credentials and connection mean nothing here.
  */
 export const restHooks: Connecting = {
+  settings: { transports: { "rest-hooks": { http: true, allow: ["127.0.0.0/8"] } } },
   connect: (options) => HookReader.start(options),
 };
 
