@@ -127,10 +127,13 @@ export function websocket(ask: Ask, receiver: Receiver, attempt: Attempt): Promi
       attempt.fail("bad", String(error), error);
     }
   });
-  socket.addEventListener("close", ({ code, reason }) => {
-    const status = code === 4401 ? 401 : code === 1008 ? 403 : 0;
-    attempt.refuse(new SluiceError(reason || `Closed: ${code}`, status, null, attempt.toldMs));
-  });
+  // Node 22 tells a refused upgrade by an `error` alone.
+  for (const end of ["error", "close"]) {
+    socket.addEventListener(end, ({ code = 1006, reason }: Partial<CloseEvent>) => {
+      const status = code === 4401 ? 401 : code === 1008 ? 403 : 0;
+      attempt.refuse(new SluiceError(reason || `Closed: ${code}`, status, null, attempt.toldMs));
+    });
+  }
   attempt.signal.addEventListener("abort", () => socket.close());
   attempt.alarm(timing.connectMs, "bad", "No welcome in time");
   return attempt.done;

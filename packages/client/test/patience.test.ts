@@ -90,6 +90,17 @@ describe("what is refused", () => {
     expect(requests()).toBe(had);
   });
 
+  test("an upgrade whose refusal is told by an error alone, as in Node 22, is over at once", async () => {
+    class SocketWithoutClose extends WebSocket {
+      override addEventListener(...args: Parameters<WebSocket["addEventListener"]>): void {
+        if (args[0] !== "close") super.addEventListener(...args);
+      }
+    }
+    const options = { transport: "websocket", WebSocket: SocketWithoutClose } as const;
+    const reading = await read(options, problem(503, "draining"));
+    expect(await until(reading, "waiting")).toMatchObject({ status: 0, message: "Closed: 1006" });
+  });
+
   test("a new token is tried at once, and again only after a wait", async () => {
     let count = 0;
     const token = (): string => `token-${(count += 1)}`;
