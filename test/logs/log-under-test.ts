@@ -74,7 +74,7 @@ export function interest(...texts: readonly string[]): Interest {
 
 /** Waits, turn by turn of the event loop, until something holds. */
 export async function settled(what: string, holds: () => boolean): Promise<void> {
-  const endMs = performance.now() + 15_000;
+  const endMs = performance.now() + 30_000;
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`Waited in vain for: ${what}`);
     // oxlint-disable-next-line no-await-in-loop -- the waiting itself

@@ -265,7 +265,7 @@ async function untilReaders(gateway: ServedGateway, count: number): Promise<void
         const figures = [...text.matchAll(/^sluice_connections\{.*\} (\d+)$/gm)].map(([, figure]) => Number(figure));
         return figures.reduce((sum, figure) => sum + figure, 0);
       },
-      { timeout: 20_000 },
+      { timeout: 30_000 },
     )
     .toBe(count);
 }

@@ -79,7 +79,7 @@ export async function readAll(log: SqliteLog, ...filters: readonly string[]): Pr
 
 /** Waits, turn by turn of the event loop, until something holds. */
 export async function settled(what: string, holds: () => boolean): Promise<void> {
-  const endMs = performance.now() + 20_000;
+  const endMs = performance.now() + 30_000;
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`Waited in vain for: ${what}`);
     // oxlint-disable-next-line no-await-in-loop -- the waiting itself

@@ -1,3 +1,4 @@
+import { ManualClock } from "@sluice/core/testing";
 import { request } from "undici";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HookGateway } from "./support/hook-gateway.ts";
@@ -268,21 +269,30 @@ describe("the REST Hooks front door", () => {
   });
 
   test("PATCH gives a lease, takes it away, and ends the hook when it is over", async () => {
+    const clock = new ManualClock(Date.now());
+    await gateway.close();
+    gateway = await HookGateway.start({ clock });
+    const inASecond = (): string => new Date(clock.now() + 1000).toISOString();
+    const untilTold = (count: number): Promise<true> =>
+      until(`${count} requests`, () => {
+        clock.advance(1000);
+        return receiver.received.length >= count;
+      });
     const hook = await gateway.hook(receiver.url());
     const patch = (expiration_date: string | null): Promise<{ status: number; json: Record<string, unknown> }> =>
       gateway.ask("PATCH", `/hooks/${hook.id}`, { expiration_date });
-    const soon = new Date(Date.now() + 1000).toISOString();
+    const soon = inASecond();
     expect(await patch("2001-01-01T00:00:00Z")).toMatchObject({ status: 422, json: { field: "expiration_date" } });
     expect(await patch("soon")).toMatchObject({ status: 422, json: { field: "expiration_date" } });
     expect((await patch(soon)).json).toMatchObject({ expiration_date: soon, status: "active" });
     expect((await patch(null)).json).not.toHaveProperty("expiration_date");
     // A lease that is over is looked for every second; this hook's neighbour shows that it was.
     await gateway.hook(receiver.url("/neighbour"), { expiration_date: soon });
-    const [told] = await receiver.take(1);
-    expect(told).toMatchObject({ method: "DELETE", path: "/neighbour" });
+    await untilTold(1);
+    expect(receiver.received[0]).toMatchObject({ method: "DELETE", path: "/neighbour" });
     expect(await gateway.state(hook.id)).toMatchObject({ status: "active" });
-    expect((await patch(new Date(Date.now() + 1000).toISOString())).status).toBe(200);
-    await receiver.take(2);
+    expect((await patch(inASecond())).status).toBe(200);
+    await untilTold(2);
     expect(receiver.received[1]).toMatchObject({ method: "DELETE", path: "/hook" });
     expect((await gateway.ask("GET", `/hooks/${hook.id}`)).json).toMatchObject({ reason: "its lease is over" });
   });

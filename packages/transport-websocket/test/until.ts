@@ -1,4 +1,4 @@
-const GIVE_UP_MS = 10_000;
+const GIVE_UP_MS = 30_000;
 
 /** Resolves as soon as the condition holds; looks once per turn of the event loop. */
 export async function until(what: string, condition: () => boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 /** How long a test waits for something before it gives up: far more than it takes, so that only a fault meets it. */
-export const GIVE_UP_MS = 15_000;
+export const GIVE_UP_MS = 30_000;
 
 /** Asks again and again until the answer is neither `undefined`, `null` nor `false`. @throws {Error} naming `what` */
 export async function until<Answer>(

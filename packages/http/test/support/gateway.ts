@@ -176,7 +176,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 /** Waits for a condition, asking every few milliseconds. */
 export async function until(condition: () => boolean | Promise<boolean>, what = "the condition"): Promise<void> {
-  const endsAt = Date.now() + 10_000;
+  const endsAt = Date.now() + 30_000;
   while (!(await condition())) {
     if (Date.now() > endsAt) throw new Error(`${what} did not come about`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -53,7 +53,7 @@ export class RawClient {
 
   #when(isSo: () => boolean, what: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), 10_000);
+      const timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), 30_000);
       this.#onChange = () => {
         if (isSo()) {
           clearTimeout(timer);

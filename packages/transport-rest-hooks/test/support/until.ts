@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-const GIVE_UP_MS = 15_000;
+const GIVE_UP_MS = 30_000;
 
 /** Asks again and again until the answer is neither `undefined`, `null` nor `false`, and gives that answer. */
 export async function until<Answer>(
