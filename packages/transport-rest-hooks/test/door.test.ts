@@ -88,6 +88,7 @@ describe("the REST Hooks front door", () => {
       [{ url: receiver.url(), topic: "a", format: "xml" }, 422, "format"],
       [{ url: receiver.url(), topic: "a", schedule: [] }, 422, "schedule"],
       [{ url: receiver.url(), topic: "a", secret: "short" }, 422, "secret"],
+      [{ url: receiver.url(), topic: "a", secret: 5 }, 422, "secret"],
       [{ url: receiver.url(), topic: "a", expiration_date: "2001-01-01" }, 422, "expiration_date"],
       [{ url: "ftp://example.org/", topic: "a" }, 422, "target_url"],
     ] as const) {
@@ -169,8 +170,15 @@ describe("the REST Hooks front door", () => {
       after = `&after=${next}`;
     }
     expect(new Set(seen).size).toBe(7);
+    // What is behind a hook that went meanwhile is there; behind one that never was there is nothing to find.
+    await gateway.ask("DELETE", `/hooks/${seen[3]}`);
+    const behind = (await gateway.ask("GET", `/hooks?after=${seen[3]}`)).json["hooks"] as { id: string }[];
+    expect(behind.map(({ id: each }) => each)).toEqual(seen.slice(4));
+    const unknown = await gateway.ask("GET", "/hooks?after=hk_nobody");
+    expect([unknown.status, unknown.json["field"]]).toEqual([400, "after"]);
+    expect((await gateway.ask("GET", `/hooks?after=${seen[3]}`, undefined, "somebody")).status).toBe(400);
     for (let data = 0; data < 5; data += 1) await gateway.publish("t", data);
-    await receiver.take(35);
+    await receiver.take(30);
     const id = seen[0] as string;
     await until(
       "five attempts",
@@ -265,6 +273,11 @@ describe("the REST Hooks front door", () => {
       topic: "orders/test",
     });
     expect(receiver.received[0]?.headers["webhook-signature"]).toMatch(/^v1,/);
+    receiver.script = status(500);
+    expect((await gateway.ask("POST", `/hooks/${hook.id}/test`)).json).toMatchObject({
+      outcome: "failed",
+      status: 500,
+    });
     expect(gateway.bus.head).toBe(head);
   });
 

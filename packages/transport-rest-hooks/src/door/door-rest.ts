@@ -114,6 +114,8 @@ class RestDoor {
 
   readonly #list: Handler = async (request, reply, { owner }) => {
     const { after, limit } = pageOf(request);
+    if (after !== null && this.#options.hooks.find(after, owner) === null)
+      throw parameter("after", "the id of a hook is expected");
     const { hooks, next } = this.#options.hooks.list(owner, after, limit);
     return reply.send({ hooks: hooks.map((hook) => this.#view(hook, owner)), next });
   };

@@ -62,9 +62,11 @@ export function parseHookRequest(text: string, nowMs: number): HookRequest {
   const onExhausted = choice(body, "on_exhausted", EXHAUSTED);
   if (onExhausted !== undefined) request.onExhausted = onExhausted;
   if (body["schedule"] !== undefined) request.scheduleMs = scheduleOf(body["schedule"]);
-  if (typeof body["secret"] === "string") {
-    if (!isSecret(body["secret"])) throw invalid("secret", "whsec_ and base64 of 24–64 bytes are expected");
-    request.secret = body["secret"];
+  const secret = body["secret"] ?? undefined;
+  if (secret !== undefined) {
+    if (typeof secret !== "string" || !isSecret(secret))
+      throw invalid("secret", "whsec_ and base64 of 24–64 bytes are expected");
+    request.secret = secret;
   }
   const expiresAtMs = expiryOf(body, nowMs);
   if (expiresAtMs !== undefined) request.expiresAtMs = expiresAtMs;

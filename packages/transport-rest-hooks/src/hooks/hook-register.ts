@@ -72,7 +72,7 @@ export class HookRegister {
     return counts;
   }
 
-  /** A page of an owner's hooks (`null`: of all) that are not gone, behind the one of that id. */
+  /** A page of an owner's hooks (`null`: of all) that are not gone, behind the one of that id, which may be. */
   page(owner: string | null, after: string | null, limit: number): HookPage {
     const hooks: LiveHook[] = [];
     let isBehind = after === null;

@@ -34,7 +34,10 @@ export async function testHook(
   const startedMs = clock.monotonic();
   const request = requestOf(hook, event, jsonPayload(event.json), clock.now());
   const answer = await sender.send(request, hook.record.secrets);
-  return resultOf(answer, outcomeOf(answer, clock.now()).kind, clock.monotonic() - startedMs);
+  const { kind } = outcomeOf(answer, clock.now());
+  // A test is not tried again, nor waits.
+  const outcome = kind === "retry" || kind === "wait" ? "failed" : kind;
+  return resultOf(answer, outcome, clock.monotonic() - startedMs);
 }
 
 function resultOf(answer: Answer, outcome: string, durationMs: number): TestResult {
