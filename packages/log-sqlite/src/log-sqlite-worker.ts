@@ -1,7 +1,7 @@
 // Entry of both worker threads: `workerData` says which. A file of its own that bundlers must put beside the log's.
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { LogOpenError } from "./log-open-error.ts";
-import { openForReading, openLogFolder, reasonOf, reopenLogFolder } from "./log-folder.ts";
+import { openForReading, openLogFolder, reasonOf, reopenLogFolder } from "./file/log-folder.ts";
 import type { FromReader, FromWriter, ToReader, ToWriter, WorkerInit } from "./messages.ts";
 
 type WriterInit = Extract<WorkerInit, { role: "writer" }>;
@@ -11,7 +11,7 @@ type ReaderInit = Extract<WorkerInit, { role: "reader" }>;
 
 async function write(port: MessagePort, init: WriterInit): Promise<void> {
   const say = (message: FromWriter): void => port.postMessage(message);
-  const { Writer } = await import("./writer.ts");
+  const { Writer } = await import("./writing/writer.ts");
   const { former, folder } = init;
   const { db, close } = former === null ? openLogFolder(folder, init.newEpoch) : reopenLogFolder(folder);
   const open = (): { readonly writer: InstanceType<typeof Writer>; readonly epoch: string } => {
@@ -80,7 +80,7 @@ async function write(port: MessagePort, init: WriterInit): Promise<void> {
 
 async function read(port: MessagePort, init: ReaderInit): Promise<void> {
   const say = (message: FromReader): void => port.postMessage(message);
-  const { Reader } = await import("./reader.ts");
+  const { Reader } = await import("./reading/reader.ts");
   let open: { readonly close: () => void; readonly reader: InstanceType<typeof Reader> } | undefined;
   const openFile = (epoch: string): void => {
     try {

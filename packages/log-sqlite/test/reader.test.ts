@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Interest } from "@sluice/core";
-import { openForReading } from "../src/log-folder.ts";
-import { Reader, READER_LIMITS, type ReaderLimits } from "../src/reader.ts";
+import { openForReading } from "../src/file/log-folder.ts";
+import { Reader, READER_LIMITS, type ReaderLimits } from "../src/reading/reader.ts";
 import { drafts, emptyFolder, interest, open } from "./support.ts";
 
 /** Positions that a whole walk finds, and how many calls it took. */

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addToHash, endHash, MAX_RECENT_IDS, RecentIds } from "../src/recent-ids.ts";
+import { addToHash, endHash, MAX_RECENT_IDS, RecentIds } from "../src/writing/recent-ids.ts";
 
 const yes = (): boolean => true;
 

@@ -2,19 +2,19 @@ import { Buffer } from "node:buffer";
 import { statSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Retention } from "@sluice/core";
-import { isDiskFault } from "./disk-fault.ts";
+import { isDiskFault } from "../file/disk-fault.ts";
 import { Duplicates } from "./duplicates.ts";
-import { encodeTime } from "./event-time.ts";
+import { encodeTime } from "../file/event-time.ts";
 import { LaneCache } from "./lane-cache.ts";
 import { examineGroup } from "./group-examination.ts";
-import { BUSY_MS, logFileIn, reasonOf, WAL_BYTES } from "./log-folder.ts";
+import { BUSY_MS, logFileIn, reasonOf, WAL_BYTES } from "../file/log-folder.ts";
 import {
   FIELDS_PER_EVENT,
   type AppendedMessage,
   type AppendFailure,
   type AppendMessage,
   type Former,
-} from "./messages.ts";
+} from "../messages.ts";
 import { Transactions } from "./transaction.ts";
 import { Trimmer } from "./trimmer.ts";
 

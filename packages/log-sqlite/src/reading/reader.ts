@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { exactTopics, StoredEvent, type Interest } from "@sluice/core";
-import { decodeTime } from "./event-time.ts";
+import { decodeTime } from "../file/event-time.ts";
 import { LaneSearch } from "./lane-search.ts";
-import type { Walk, Walked } from "./messages.ts";
-import { blockOf, endOfBlock } from "./schema.ts";
+import type { Walk, Walked } from "../messages.ts";
+import { blockOf, endOfBlock } from "../file/schema.ts";
 import { TrimmedLanes } from "./trimmed-lanes.ts";
 
 /** How much one walk may do; see {@link READER_LIMITS}. */

@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSy
 import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { checkHead, checkLogFile } from "./log-file-check.ts";
-import { LogOpenError } from "./log-open-error.ts";
+import { LogOpenError } from "../log-open-error.ts";
 import { APPLICATION_ID, FORMAT_VERSION, SCHEMA } from "./schema.ts";
 
 /** How long a statement waits for a lock that somebody else holds: a person with the sqlite3 shell, say. */

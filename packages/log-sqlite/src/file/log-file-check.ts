@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { LogOpenError } from "./log-open-error.ts";
+import { LogOpenError } from "../log-open-error.ts";
 import { APPLICATION_ID, FORMAT_VERSION } from "./schema.ts";
 
 /** Files up to this size are read whole before they are opened (about 0.3 s); of larger ones only what opening needs. */

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Retention } from "@sluice/core";
 import type { Duplicates, Leaving } from "./duplicates.ts";
 import type { LaneCache } from "./lane-cache.ts";
-import { blockOf } from "./schema.ts";
+import { blockOf } from "../file/schema.ts";
 import type { Transactions } from "./transaction.ts";
 
 /** Options of {@link Trimmer}. */

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Duplicates } from "./duplicates.ts";
-import { decodeTime } from "./event-time.ts";
-import { LogOpenError } from "./log-open-error.ts";
-import { FIELDS_PER_EVENT, type AppendFailure, type AppendMessage } from "./messages.ts";
+import { decodeTime } from "../file/event-time.ts";
+import { LogOpenError } from "../log-open-error.ts";
+import { FIELDS_PER_EVENT, type AppendFailure, type AppendMessage } from "../messages.ts";
 
 /** What of a group of appends is in the file. */
 export interface GroupExamination {
