@@ -6,9 +6,9 @@ import {
   type JwtAlgorithm,
   type KeyKind,
   keyKind,
-} from "./algorithms.ts";
+} from "./tokens/algorithms.ts";
 import type { GrantSource } from "./grant-source.ts";
-import { type PublicKey, readPublicKey } from "./public-key.ts";
+import { type PublicKey, readPublicKey } from "./tokens/public-key.ts";
 
 /** Which tokens are ours. At least one of `secret`, `publicKey` and `jwks`; several may be there at once. */
 export interface JwtOptions {

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { type Credentials, NO_GRANTS, type Principal } from "@sluice/core";
-import type { FoundToken } from "./token-location.ts";
-import type { VerifiedToken } from "./token-verifier.ts";
+import type { FoundToken } from "./tokens/token-location.ts";
+import type { VerifiedToken } from "./tokens/token-verifier.ts";
 
 /** A principal as further sources of grants see it. */
 export interface Asker extends Principal {

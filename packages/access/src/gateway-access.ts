@@ -26,11 +26,11 @@ import {
   toAsker,
 } from "./asker.ts";
 import { type Judgement, type LiveReader, LiveReaders } from "./live-readers.ts";
-import { RemoteKeySet } from "./remote-key-set.ts";
+import { RemoteKeySet } from "./tokens/remote-key-set.ts";
 import { Rounds } from "./rounds.ts";
 import { Sources } from "./sources.ts";
-import { findToken, type FoundToken } from "./token-location.ts";
-import { TokenVerifier } from "./token-verifier.ts";
+import { findToken, type FoundToken } from "./tokens/token-location.ts";
+import { TokenVerifier } from "./tokens/token-verifier.ts";
 
 /** The rules in force. Replaced whole by a reload, so that nothing ever sees half of them. */
 interface Rules {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { NO_GRANTS } from "@sluice/core";
-import { type CachedToken, TokenCache } from "../src/token-cache.ts";
+import { type CachedToken, TokenCache } from "../src/tokens/token-cache.ts";
 
 function entry(subject: string): CachedToken {
   return { token: { subject, grants: NO_GRANTS, expiresAtMs: null }, isByRemoteKey: false };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cookieValue, findToken } from "../src/token-location.ts";
+import { cookieValue, findToken } from "../src/tokens/token-location.ts";
 
 test.each([
   ["a Bearer", { authorization: "Bearer T" }, { by: "bearer", text: "T" }],

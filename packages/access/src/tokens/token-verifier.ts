@@ -8,7 +8,7 @@ import {
   type JWTPayload,
   jwtVerify,
 } from "jose";
-import type { JwtRules } from "./access-options.ts";
+import type { JwtRules } from "../access-options.ts";
 import { keyKind, namedAlgorithm } from "./algorithms.ts";
 import { readGrants } from "./claims.ts";
 import { JWKS_COOLDOWN_MS, type RemoteKeySet } from "./remote-key-set.ts";
