@@ -13,25 +13,25 @@ import {
 import { toFault, type ReadParameters, type Seats, type TakeSnapshot } from "@sluice/http";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
-import { App, type AppOptions } from "./app.ts";
-import { ChangeCapture, type ChangeContext } from "./change-capture.ts";
-import type { Escort } from "./escort.ts";
-import { Exchange, type ExchangeContext } from "./exchange.ts";
+import { App, type AppOptions } from "./forwarding/app.ts";
+import { ChangeCapture, type ChangeContext } from "./changes/change-capture.ts";
+import type { Escort } from "./forwarding/escort.ts";
+import { Exchange, type ExchangeContext } from "./forwarding/exchange.ts";
 import { checkUpgrade, FrontDoor, responseOn } from "./front-door.ts";
-import { Peers } from "./peers.ts";
-import { refuse } from "./refusal.ts";
-import { RepresentationTags } from "./representation-tag.ts";
-import { requestHeaders, type ForwardingRules } from "./request-headers.ts";
-import type { ChangeMethod, ResourceMatch } from "./resource-rule.ts";
-import type { ResourceTable } from "./resource-table.ts";
-import { freshTag, monitorLink, ResourceView, restoreAppTags, type ViewContext } from "./resource-view.ts";
-import { Snapshots } from "./snapshots.ts";
-import { StandIn } from "./stand-in.ts";
-import { checkLoop, targetOf, type Target } from "./target.ts";
-import { Tunnel } from "./tunnel.ts";
-import { Tunnels } from "./tunnels.ts";
-import { Underway } from "./underway.ts";
-import { isWatching, WatchedRequests } from "./watched-requests.ts";
+import { Peers } from "./forwarding/peers.ts";
+import { refuse } from "./forwarding/refusal.ts";
+import { RepresentationTags } from "./resources/representation-tag.ts";
+import { requestHeaders, type ForwardingRules } from "./forwarding/request-headers.ts";
+import type { ChangeMethod, ResourceMatch } from "./resources/resource-rule.ts";
+import type { ResourceTable } from "./resources/resource-table.ts";
+import { freshTag, monitorLink, ResourceView, restoreAppTags, type ViewContext } from "./resources/resource-view.ts";
+import { Snapshots } from "./resources/snapshots.ts";
+import { StandIn } from "./forwarding/stand-in.ts";
+import { checkLoop, targetOf, type Target } from "./forwarding/target.ts";
+import { Tunnel } from "./forwarding/tunnel.ts";
+import { Tunnels } from "./forwarding/tunnels.ts";
+import { Underway } from "./forwarding/underway.ts";
+import { isWatching, WatchedRequests } from "./resources/watched-requests.ts";
 
 /** Options of {@link createAppProxy}. */
 export interface AppProxyOptions {

@@ -1,4 +1,4 @@
-export type { AppOptions } from "./app.ts";
+export type { AppOptions } from "./forwarding/app.ts";
 export { createAppProxy, type AppProxy, type AppProxyOptions } from "./app-proxy.ts";
-export type { ChangeMethod, ResourceMatch, ResourceRule } from "./resource-rule.ts";
-export { ResourceTable } from "./resource-table.ts";
+export type { ChangeMethod, ResourceMatch, ResourceRule } from "./resources/resource-rule.ts";
+export { ResourceTable } from "./resources/resource-table.ts";

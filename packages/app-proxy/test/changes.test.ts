@@ -3,7 +3,7 @@ import { request, type IncomingMessage } from "node:http";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { SluiceError, type EventLog } from "@sluice/core";
 import { afterEach, describe, expect, test } from "vitest";
-import { Front, memoryLog, type FrontOptions } from "./support/front.ts";
+import { ENOUGH_MS, Front, memoryLog, type FrontOptions } from "./support/front.ts";
 import { RawSocket } from "./support/raw-socket.ts";
 import { RawApp, TestApp } from "./support/test-app.ts";
 import { until } from "./support/until.ts";
@@ -355,7 +355,7 @@ describe("when it does not go smoothly", () => {
   });
 
   test("the app stops within its JSON: the event does without it, and the answer goes on", async () => {
-    const { app, front } = await startRaw({ app: { timeoutMs: 50 } });
+    const { app, front } = await startRaw({ app: { timeoutMs: ENOUGH_MS } });
     const raw = await RawSocket.open(front.port);
     raw.send("PUT /orders/42 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     const behind = await app.connection();

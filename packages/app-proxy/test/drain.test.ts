@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { Front, type FrontOptions } from "./support/front.ts";
+import { ENOUGH_MS, Front, type FrontOptions } from "./support/front.ts";
 import { RawSocket } from "./support/raw-socket.ts";
 import { RawApp } from "./support/test-app.ts";
 
@@ -50,7 +50,7 @@ test("so is one that goes out before the request is through", async () => {
 });
 
 test("a request that the app leaves without an answer during a drain ends its connection", async () => {
-  const { app, front } = await startRaw({ app: { timeoutMs: 100 } });
+  const { app, front } = await startRaw({ app: { timeoutMs: ENOUGH_MS } });
   const raw = await RawSocket.open(front.port);
   raw.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   await (await app.connection()).untilReceived("\r\n\r\n");

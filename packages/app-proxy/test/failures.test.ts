@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { Front, type FrontOptions } from "./support/front.ts";
+import { ENOUGH_MS, Front, type FrontOptions } from "./support/front.ts";
 import { exchange, RawSocket } from "./support/raw-socket.ts";
 import { RawApp, TestApp } from "./support/test-app.ts";
 import { until } from "./support/until.ts";
@@ -76,7 +76,7 @@ describe("the app", () => {
   });
 
   test("slow after the head of its answer: no time-out", async () => {
-    const { app, front } = await startRaw({ app: { timeoutMs: 30 } });
+    const { app, front } = await startRaw({ app: { timeoutMs: ENOUGH_MS } });
     const raw = await RawSocket.open(front.port);
     raw.send(`${GET}${END}`);
     const behind = await app.connection();
@@ -92,7 +92,7 @@ describe("the app", () => {
   });
 
   test("its time does not run while the client sends its body", async () => {
-    const { app, front } = await startRaw({ app: { timeoutMs: 40 } });
+    const { app, front } = await startRaw({ app: { timeoutMs: ENOUGH_MS } });
     const raw = await RawSocket.open(front.port);
     raw.send(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n${END}ab`);
     const behind = await app.connection();

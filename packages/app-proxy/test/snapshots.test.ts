@@ -3,7 +3,7 @@ import { request, type IncomingMessage } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { Front, type FrontOptions } from "./support/front.ts";
+import { ENOUGH_MS, Front, type FrontOptions } from "./support/front.ts";
 import { RawSocket } from "./support/raw-socket.ts";
 import { RawApp, TestApp } from "./support/test-app.ts";
 import { until } from "./support/until.ts";
@@ -255,7 +255,7 @@ describe("no snapshot", () => {
   });
 
   test("where the app is too slow, or gone", async () => {
-    const { app, front } = await start({ app: { timeoutMs: 50 } });
+    const { app, front } = await start({ app: { timeoutMs: ENOUGH_MS } });
     app.handler = () => undefined;
     expect(await get(front.url + URL_OF_42)).toMatchObject({ status: 504, code: "app-timed-out" });
     await app.close();

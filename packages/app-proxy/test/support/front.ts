@@ -19,6 +19,12 @@ import { websocket } from "@sluice/transport-websocket";
 import type { FastifyInstance } from "fastify";
 import { createAppProxy, ResourceTable, type AppOptions, type AppProxy, type ResourceRule } from "../../src/index.ts";
 
+/**
+ * The app's time where a test waits until it is over, and the app answers something else in time: that it does at once, but
+ * on a busy machine at once is not a few milliseconds.
+ */
+export const ENOUGH_MS = 500;
+
 const LIMITS: HttpLimits = {
   connections: 20_000,
   connectionsPerIp: 20_000,

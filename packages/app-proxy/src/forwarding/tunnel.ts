@@ -5,7 +5,7 @@ import { SluiceError } from "@sluice/core";
 import { answerHeaders } from "./answer-headers.ts";
 import { AnswerBody } from "./answer-body.ts";
 import type { ExchangeContext } from "./exchange.ts";
-import { responseOn } from "./front-door.ts";
+import { responseOn } from "../front-door.ts";
 import { valuesOf, type HeaderList } from "./header-list.ts";
 import { refuse } from "./refusal.ts";
 

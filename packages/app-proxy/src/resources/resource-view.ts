@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { interestIn, parseCursor, parseFilter, SluiceError, type Bus } from "@sluice/core";
-import type { Escort } from "./escort.ts";
-import { removeField, setField, valuesOf, type HeaderList } from "./header-list.ts";
+import type { Escort } from "../forwarding/escort.ts";
+import { removeField, setField, valuesOf, type HeaderList } from "../forwarding/header-list.ts";
 import { appTagsOnly, parseTag, RepresentationTags, tagsOf } from "./representation-tag.ts";
 import type { ResourceMatch } from "./resource-rule.ts";
 

@@ -10,12 +10,12 @@ import {
   type EventInput,
 } from "@sluice/core";
 import { invalidParameter } from "@sluice/http";
-import type { App } from "./app.ts";
-import { isJson, jsonText } from "./change-event.ts";
-import { decodeBody } from "./content-decoding.ts";
-import type { HeaderList } from "./header-list.ts";
+import type { App } from "../forwarding/app.ts";
+import { isJson, jsonText } from "../changes/change-event.ts";
+import { decodeBody } from "../changes/content-decoding.ts";
+import type { HeaderList } from "../forwarding/header-list.ts";
 import { fetchRepresentation, type Representation } from "./representation.ts";
-import type { ForwardingRules } from "./request-headers.ts";
+import type { ForwardingRules } from "../forwarding/request-headers.ts";
 import type { ResourceTable } from "./resource-table.ts";
 
 /** What snapshots are made of. */

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Bus, Clock, Logger, Meter } from "@sluice/core";
 import { changeEvent, isJson, isPublishOff, type Change } from "./change-event.ts";
-import type { Escort, Hold } from "./escort.ts";
-import { setField, type HeaderList } from "./header-list.ts";
-import type { ResourceMatch } from "./resource-rule.ts";
-import type { Underway } from "./underway.ts";
+import type { Escort, Hold } from "../forwarding/escort.ts";
+import { setField, type HeaderList } from "../forwarding/header-list.ts";
+import type { ResourceMatch } from "../resources/resource-rule.ts";
+import type { Underway } from "../forwarding/underway.ts";
 
 /** What publishing a change needs. */
 export interface ChangeContext {

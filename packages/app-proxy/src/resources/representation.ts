@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { SluiceError, type Clock } from "@sluice/core";
-import type { App } from "./app.ts";
-import type { HeaderList } from "./header-list.ts";
+import type { App } from "../forwarding/app.ts";
+import type { HeaderList } from "../forwarding/header-list.ts";
 
 /** What the app answered, whole. */
 export interface Representation {

@@ -8,8 +8,8 @@ import {
   type PublicationOptions,
 } from "@sluice/core";
 import { decodeBody } from "./content-decoding.ts";
-import { valuesOf } from "./header-list.ts";
-import type { ChangeMethod } from "./resource-rule.ts";
+import { valuesOf } from "../forwarding/header-list.ts";
+import type { ChangeMethod } from "../resources/resource-rule.ts";
 
 /** A request that changed a resource, and the app's word on it. */
 export interface Change {
