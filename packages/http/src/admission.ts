@@ -2,14 +2,14 @@ import type { Access, Meter, Principal, SluiceError, StoredEvent } from "@sluice
 import type { FastifyRequest } from "fastify";
 import { hasUpgraded, isWebSocketUpgrade } from "./http-server.ts";
 import type { HttpTransport } from "./http-transport.ts";
-import { negotiate } from "./negotiation.ts";
+import { negotiate } from "./reading/negotiation.ts";
 import { checkOrigin, type CorsRules } from "./origin.ts";
 import { toFault } from "./problem.ts";
-import { invalidParameter } from "./query.ts";
-import type { ReadParameters } from "./read-parameters.ts";
-import type { ReadRequest } from "./read-request.ts";
+import { invalidParameter } from "./reading/query.ts";
+import type { ReadParameters } from "./reading/read-parameters.ts";
+import type { ReadRequest } from "./reading/read-request.ts";
 import type { Seats } from "./seats.ts";
-import { credentialsForApp, type TakeSnapshot } from "./snapshot.ts";
+import { credentialsForApp, type TakeSnapshot } from "./reading/snapshot.ts";
 
 /** What {@link Admission} needs. */
 export interface AdmissionOptions {

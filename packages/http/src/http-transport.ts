@@ -1,7 +1,7 @@
 import type { Transport } from "@sluice/core";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
-import type { ReadRequest } from "./read-request.ts";
+import type { ReadRequest } from "./reading/read-request.ts";
 
 /** A transport that answers `GET PREFIX/events`. The route negotiates, checks and then hands the request over. */
 export interface HttpTransport extends Transport {

@@ -9,13 +9,13 @@ import type { HttpTransport } from "./http-transport.ts";
 import { refuseOtherMethods } from "./methods.ts";
 import { checkOrigin, type CorsRules } from "./origin.ts";
 import { toFault } from "./problem.ts";
-import { publishRoute } from "./publish-route.ts";
-import { Query } from "./query.ts";
-import { parametersOfQuery, type ReadParameters } from "./read-parameters.ts";
-import { ReadQueries } from "./read-queries.ts";
-import type { Seat } from "./read-request.ts";
+import { publishRoute } from "./publishing/publish-route.ts";
+import { Query } from "./reading/query.ts";
+import { parametersOfQuery, type ReadParameters } from "./reading/read-parameters.ts";
+import { ReadQueries } from "./reading/read-queries.ts";
+import type { Seat } from "./reading/read-request.ts";
 import { Seats } from "./seats.ts";
-import type { TakeSnapshot } from "./snapshot.ts";
+import type { TakeSnapshot } from "./reading/snapshot.ts";
 
 /** Options of {@link publicApi}. */
 export interface PublicApiOptions {

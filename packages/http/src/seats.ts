@@ -1,6 +1,6 @@
 import { SluiceError } from "@sluice/core";
 import type { HttpLimits } from "./limits.ts";
-import type { Seat } from "./read-request.ts";
+import type { Seat } from "./reading/read-request.ts";
 
 /** Seconds until a refused client should try again. */
 const RETRY_AFTER_SECONDS = 5;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ReadQueries } from "../src/read-queries.ts";
+import { ReadQueries } from "../src/reading/read-queries.ts";
 
 describe("queries that come again", () => {
   test("are read once, wherever the cursor stands and whatever it is", () => {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { HttpFault } from "./http-fault.ts";
-import { acceptsEventStream } from "./header-values.ts";
-import type { HttpTransport } from "./http-transport.ts";
+import { HttpFault } from "../http-fault.ts";
+import { acceptsEventStream } from "../header-values.ts";
+import type { HttpTransport } from "../http-transport.ts";
 import { invalidParameter } from "./query.ts";
 import { headerOf, type ReadParameters } from "./read-parameters.ts";
 

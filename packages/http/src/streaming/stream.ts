@@ -1,6 +1,6 @@
 import type { Bus, CloseReason, Gap, Guard, HeartbeatMember, Meter, Sink, Start, Subscription } from "@sluice/core";
 import type { Socket } from "node:net";
-import type { ReadRequest } from "./read-request.ts";
+import type { ReadRequest } from "../reading/read-request.ts";
 import type { StreamCodec } from "./stream-codec.ts";
 
 /** What all streams of a transport share. */

@@ -11,7 +11,7 @@ import {
   type PublicationOptions,
 } from "@sluice/core";
 import { textOf } from "./publish-body.ts";
-import { headerOf } from "./read-parameters.ts";
+import { headerOf } from "../reading/read-parameters.ts";
 
 /**
  * CloudEvents 1.0 as they come in by HTTP. `subject` is the topic; `source` must be there and is not kept (events that go

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { parsePublication, type EventDraft, type PublicationOptions } from "@sluice/core";
 import { binaryEvent, isBinaryMode, structuredBatch, structuredEvent } from "./cloud-event.ts";
-import { HttpFault } from "./http-fault.ts";
+import { HttpFault } from "../http-fault.ts";
 import { textOf } from "./publish-body.ts";
 
 /** Makes events of a body. @throws {SluiceError} `invalid-json`, `invalid-event`, `invalid-topic`, `too-large` */

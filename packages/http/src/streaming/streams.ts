@@ -9,7 +9,7 @@ import {
 } from "@sluice/core";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Socket } from "node:net";
-import type { ReadRequest } from "./read-request.ts";
+import type { ReadRequest } from "../reading/read-request.ts";
 import { StreamCodecs } from "./stream-codec.ts";
 import type { StreamFormat } from "./stream-format.ts";
 import { streamHead, takeSocket } from "./stream-socket.ts";

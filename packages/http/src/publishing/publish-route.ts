@@ -8,8 +8,8 @@ import {
   type Meter,
 } from "@sluice/core";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
-import type { HttpLimits } from "./limits.ts";
-import { toFault } from "./problem.ts";
+import type { HttpLimits } from "../limits.ts";
+import { toFault } from "../problem.ts";
 import { discardBody, readBody } from "./publish-body.ts";
 import { formatOf, type PublishFormat } from "./publish-format.ts";
 

@@ -1,6 +1,6 @@
 import { interestIn, parseCursor, SluiceError, type Filter, type Interest, type Start } from "@sluice/core";
 import type { IncomingHttpHeaders } from "node:http";
-import { cursorOfTags, preferredWait } from "./header-values.ts";
+import { cursorOfTags, preferredWait } from "../header-values.ts";
 import { invalidParameter } from "./query.ts";
 import { ReadQueries } from "./read-queries.ts";
 import { DEFAULT_LIMIT } from "./read-query.ts";
