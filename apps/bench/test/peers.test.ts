@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { runScenario } from "../src/measure/run-scenario.ts";
 import { PEERS } from "../src/peers/peers.ts";
+import { gateway } from "../src/servers/gateway.ts";
 import { measured, NO_LOSSES, TINY } from "./support/measured.ts";
 import { ScriptedServer } from "./support/scripted-server.ts";
 
@@ -31,15 +32,23 @@ test("those of npm are installed, and in CI Debian's, too", () => {
   expect(absent.filter((name) => isCi || !["nchan", "pushpin"].includes(name))).toEqual([]);
 });
 
-test("one that is not installed is skipped, and one that can't be measured, each with the reason", async () => {
+test("one that is not installed, has none of the transports, or can't be measured is skipped, and why is told as soon as it is known", async () => {
   const [absent, refusing] = [new ScriptedServer({}), new ScriptedServer({ refuses: true })];
+  const elsewhere = { ...gateway, name: "elsewhere", transports: ["bosh", "rest-hooks"] };
+  const output = new PassThrough();
   const options = {
-    kinds: [Object.assign(absent, { name: "absent", find: async () => ({ missing: "it is not made yet" }) }), refusing],
+    kinds: [
+      Object.assign(absent, { name: "absent", find: async () => ({ missing: "it is not made yet" }) }),
+      elsewhere,
+      refusing,
+    ],
     signal: new AbortController().signal,
-    output: new PassThrough().resume(),
+    output,
   };
   const { runs, skipped, versions } = await runScenario({ ...TINY, transports: ["sse"] }, options);
   expect(runs).toEqual([]);
-  expect(skipped).toEqual(["absent: it is not made yet", "scripted, SSE: a publication was answered 503: no"]);
-  expect(versions).toEqual({ node: process.versions.node, scripted: "1" });
+  const beforehand = ["absent: it is not made yet", "elsewhere: it has bosh, rest-hooks only"];
+  expect(skipped).toEqual([...beforehand, "scripted, SSE: a publication was answered 503: no"]);
+  expect(String(output.read()).split("\n").slice(1, 3)).toEqual(beforehand.map((reason) => `not measured: ${reason}`));
+  expect(versions).toMatchObject({ node: process.versions.node, scripted: "1" });
 });

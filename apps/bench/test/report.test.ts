@@ -53,14 +53,14 @@ describe("the terminal's table", () => {
       [
         ["transport", "p50", "p90", "p99", "worst", "cut", "storm", "losses"],
         ["transport", "requests", "in vain", "up", "down"],
-        ["transport", "user", "system", "idle", "busy", "generator"],
+        ["transport", "CPU", "user", "system", "idle", "busy", "generator"],
       ].flatMap((cells) => ["", ...cells, ""]),
     );
     expect(row(text, "WebSocket")).toEqual(
       [
         ["WebSocket", "1.25", "2.50", "4.50", "1\u202F234", "150", "420", "none"],
         ["WebSocket", "0.040", "12", "0.25", "262"],
-        ["WebSocket", "6.50", "4.00", "8.60", "9.30", "31 %"],
+        ["WebSocket", "10.5", "6.50", "4.00", "8.60", "9.30", "31 %"],
       ].flatMap((cells) => ["", ...cells, ""]),
     );
   });
@@ -86,7 +86,7 @@ describe("the terminal's table", () => {
   test("what was not measured is a dash, what was skipped has its reason", () => {
     const run = sampleRun({ cpu: null, memory: null, catchUp: null, storm: null });
     const text = terminalTable(sampleResults([run], { skipped: ["nchan: not installed"] }));
-    expect(row(text, "WebSocket").filter((cell) => cell === "–")).toHaveLength(6);
+    expect(row(text, "WebSocket").filter((cell) => cell === "–")).toHaveLength(7);
     expect(text).toContain("Not measured: nchan: not installed");
   });
 

@@ -22,12 +22,13 @@ export async function runScenario(scenario: Scenario, { kinds, signal, output }:
   const startedMs = performance.now();
   const otherLoad = new OtherLoad();
   const { installed, versions, missing } = await lookFor(kinds);
-  const [plan, skipped, runs]: [ReturnType<typeof planOf>, string[], Run[]] = [
-    planOf(scenario, installed),
-    missing,
-    [],
-  ];
+  const plan = planOf(scenario, installed);
+  const idle = installed.filter((kind) => !plan.some((run) => run.kind === kind));
+  const skipped = [...missing, ...idle.map(({ name, transports }) => `${name}: it has ${transports.join(", ")} only`)];
+  const runs: Run[] = [];
   const progress = new Progress(output, plan);
+  // Whoever asked for them need not wait until all else is done to hear of it.
+  for (const reason of skipped) progress.tell(`not measured: ${reason}`);
   for (const { kind, what } of plan) {
     if (signal.aborted) break;
     progress.begin();

@@ -1,3 +1,4 @@
+import { gatewayInMemory } from "../servers/gateway.ts";
 import type { ServerKind } from "../servers/server.ts";
 import { nchan } from "./nchan.ts";
 import { faye, socketIo, ws } from "./node-peers.ts";
@@ -5,7 +6,7 @@ import { pushpin } from "./pushpin.ts";
 
 /** Servers that can be measured beside ours, by name. */
 export const PEERS: ReadonlyMap<string, ServerKind> = new Map(
-  [nchan, pushpin, socketIo, ws, faye].map((kind) => [kind.name, kind]),
+  [nchan, pushpin, socketIo, ws, faye, gatewayInMemory].map((kind) => [kind.name, kind]),
 );
 
 /** Their names. */

@@ -78,7 +78,7 @@ rundir=${folder}
 ipc_prefix=pushpin-
 [runner]
 services=condure,pushpin-proxy,pushpin-handler
-http_port=${port}
+http_port=127.0.0.1:${port}
 logdir=${folder}
 log_level=1
 client_buffer_size=8192

@@ -30,6 +30,11 @@ export class Progress {
     this.#timer = output.isTTY === true ? setInterval(() => this.#draw(), EVERY_MS) : null;
   }
 
+  /** Something that people should know, in a line of its own. */
+  tell(text: string): void {
+    this.#line(text);
+  }
+
   /** The next run of the plan begins. */
   begin(): void {
     this.#index += 1;

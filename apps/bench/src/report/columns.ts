@@ -1,6 +1,6 @@
 import type { Run } from "../results.ts";
 import { figure, duration, grouped } from "./figures.ts";
-import { allLosses, lossesText, nameOf, wholeAfterText } from "./run-figures.ts";
+import { allLosses, cpuUs, lossesText, nameOf, wholeAfterText } from "./run-figures.ts";
 
 /** A column of the tables, on the terminal and in the report: one unit in all of it, so that rows can be compared. */
 export interface Column {
@@ -64,6 +64,7 @@ export const SERVER: readonly ColumnGroup[] = [
   {
     title: "CPU, µs",
     columns: [
+      { title: "CPU", of: (run) => figure(cpuUs(run)) },
       { title: "user", of: ({ cpu }) => figure(cpu?.userUsPerDelivery ?? null) },
       { title: "system", of: ({ cpu }) => figure(cpu?.systemUsPerDelivery ?? null) },
     ],

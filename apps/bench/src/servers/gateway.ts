@@ -16,16 +16,23 @@ const HOOK_SCHEDULE: readonly string[] = ["0s", ...Array.from({ length: 19 }, ()
 const EVENTS_PATH = "/realtime/events?topic={topic}";
 
 /** Our own gateway, as users run it: a process of its own, every event on the disk before it is acknowledged. */
-export const gateway: ServerKind = {
-  name: "sluice",
-  transports: ["polling", "long-polling", "sse", "websocket", "xmpp-tcp", "bosh", "xmpp-websocket", "rest-hooks"],
-  hasMemory: () => true,
-  async find() {
-    const { version } = JSON.parse(await readFile(PACKAGE, "utf8")) as { readonly version: string };
-    return { version };
-  },
-  start,
-};
+export const gateway: ServerKind = gatewayWith("sluice", (folder) => ({ kind: "sqlite", path: join(folder, "data") }));
+
+/** The same without the disk: what keeping events costs, and what compares with peers that keep none. */
+export const gatewayInMemory: ServerKind = gatewayWith("sluice-memory", () => ({ kind: "memory" }));
+
+function gatewayWith(name: string, logIn: (folder: string) => unknown): ServerKind {
+  return {
+    name,
+    transports: ["polling", "long-polling", "sse", "websocket", "xmpp-tcp", "bosh", "xmpp-websocket", "rest-hooks"],
+    hasMemory: () => true,
+    async find() {
+      const { version } = JSON.parse(await readFile(PACKAGE, "utf8")) as { readonly version: string };
+      return { version };
+    },
+    start: (what) => start(what, logIn),
+  };
+}
 
 interface Ports {
   readonly front: number;
@@ -33,12 +40,12 @@ interface Ports {
   readonly xmpp: number;
 }
 
-async function start(what: TransportCase): Promise<RunningServer> {
+async function start(what: TransportCase, logIn: (folder: string) => unknown): Promise<RunningServer> {
   const [front = 0, admin = 0, xmpp = 0] = await freePorts(3);
   const ports: Ports = { front, admin, xmpp };
   const processes = await ServerProcesses.make();
   const config = join(processes.folder, "sluice.json");
-  await writeFile(config, JSON.stringify(configuration(processes.folder, ports)));
+  await writeFile(config, JSON.stringify({ ...configuration(ports), log: logIn(processes.folder) }));
   const options = [MAIN, "serve", "--config", config];
   // The admin listener opens first, the public one last.
   await processes.start({ program: process.execPath, options }, [front]);
@@ -50,12 +57,11 @@ async function start(what: TransportCase): Promise<RunningServer> {
   };
 }
 
-function configuration(folder: string, { front, admin, xmpp }: Ports): unknown {
+function configuration({ front, admin, xmpp }: Ports): object {
   return {
     public: { listen: `127.0.0.1:${front}` },
     admin: { listen: `127.0.0.1:${admin}` },
     access: { public: ["**"] },
-    log: { kind: "sqlite", path: join(folder, "data") },
     limits: { connections_per_ip: 100_000 },
     transports: {
       xmpp: { domain: DOMAIN, tcp: { listen: `127.0.0.1:${xmpp}` }, bosh: true, websocket: true },
