@@ -249,11 +249,11 @@ describe("what has arrived", () => {
     await until("the question", () => server.text.includes(`to="${ann}"><ping`));
     await ask(server, ann, "get", "<ping xmlns='urn:xmpp:ping'/>");
     server.cut();
-    await rig.waitFor("the cut", ({ state }) => state !== "joined");
+    // Full JIDs are asked whether they are there, as soon as the link is back.
+    server.answer = there;
+    await rig.waitFor("the cut", ({ streams }) => streams.broken === 1);
     await rig.publish("public/a", 3);
     await server.waitJoined(2);
-    server.answer = there;
-    // Full JIDs are asked whether they are there.
     await until("what each lacks", () => dataIn(server, ann).length >= 1 && dataIn(server, bob).length >= 3);
     expect([dataIn(server, ann), dataIn(server, bob)]).toEqual([[3], [1, 2, 3]]);
   });
@@ -286,7 +286,8 @@ describe("what has arrived", () => {
     await subscribe(server, PHONE, "public/a", "ann@example.org");
     server.send(presence(PHONE));
     await first.publish("public/a", 1);
-    await until("the first", () => dataIn(server).length === 1);
+    // Twice, if the presence comes behind it: what was not confirmed before comes again then.
+    await until("the first", () => dataIn(server).length >= 1);
     // A stop waits for what was handed over to be confirmed.
     await first.stop();
     const second = await joined(server, options);
@@ -320,6 +321,47 @@ describe("what has arrived", () => {
   });
 });
 
+describe("a client that is present, and a ping is answered as by a server that has nobody there", () => {
+  const nobody = (to: string, id: string): string =>
+    `<iq type='error' id='${id}' from='${to}' to='pubsub.example.org'><error type='cancel'>` +
+    `<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`;
+
+  /** Somebody has been asked who is not there, and the answer has come. */
+  async function doubted(server: ScriptedServer): Promise<void> {
+    await until("the doubt", () => /to="ann@example.org\/(?!phone")[^"]+"><ping/.test(server.text));
+    await ask(server, "bob@example.org/x", "get", "<ping xmlns='urn:xmpp:ping'/>");
+  }
+
+  test("if it has gone, and that is told later, nothing is taken to have arrived", async () => {
+    const server = await serve();
+    const rig = await joined(server);
+    server.answer = nobody;
+    await subscribe(server, PHONE, "public/a");
+    server.send(presence(PHONE));
+    await rig.publish("public/a", 1);
+    await doubted(server);
+    server.send(presence(PHONE, "unavailable"));
+    await rig.waitFor("nobody there", ({ devices }) => devices === 0);
+    const before = server.text.length;
+    server.send(presence(PHONE));
+    await until("it again", () => itemsIn(server.text.slice(before)).some(({ data }) => data === 1));
+  });
+
+  test("if it stays, it goes on after some seconds", async () => {
+    const server = await serve();
+    // Five seconds are a twentieth of one.
+    const after = (ms: number, task: () => void): (() => void) => systemClock.after(ms < 5000 ? ms : ms / 100, task);
+    const rig = await joined(server, { clock: { ...systemClock, after } });
+    server.answer = (to, id) => (to === "example.org" ? `<iq type='result' id='${id}' from='${to}'/>` : nobody(to, id));
+    await subscribe(server, PHONE, "public/a");
+    server.send(presence(PHONE));
+    await ask(server, PHONE, "get", "<ping xmlns='urn:xmpp:ping'/>");
+    await rig.publish("public/a", ...range(0, 300));
+    await until("all", () => dataIn(server).length >= 300);
+    expect(dataIn(server)).toEqual(range(0, 300));
+  });
+});
+
 test("of a client that answers nothing the server's word is taken after half a minute; it may still answer", async () => {
   const server = await serve();
   // Half a minute is a third of a second.
@@ -335,9 +377,9 @@ test("of a client that answers nothing the server's word is taken after half a m
   server.send(presence(PHONE));
   await subscribe(server, PHONE, "public/a");
   await rig.publish("public/a", ...range(0, 300));
-  await until("200 items", () => dataIn(server).length === 200);
-  await until("the question", () => held.length === 1);
-  await until("the rest", () => dataIn(server).length === 300);
+  await until("200 items", () => dataIn(server).length >= 200);
+  await until("the question", () => held.length >= 1);
+  await until("the rest", () => dataIn(server).length >= 300);
   expect(held).toHaveLength(1);
   server.send(there(PHONE, held[0] ?? "") ?? "");
   await ask(server, "bob@example.org/x", "get", "<ping xmlns='urn:xmpp:ping'/>");
@@ -345,7 +387,6 @@ test("of a client that answers nothing the server's word is taken after half a m
   await until("an item", () => dataIn(server).length === 301);
   await until("another question to itself", () => held.length === 2);
   server.cut();
-  await rig.waitFor("the cut", ({ state }) => state !== "joined");
   server.answer = there;
   await server.waitJoined(2);
   await until("what it has not confirmed", () => dataIn(server).includes(300));

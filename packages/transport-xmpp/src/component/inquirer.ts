@@ -6,6 +6,8 @@ import { shapeOf, verdictOf } from "./verdict.ts";
 
 /** A client that has never answered is given so long. */
 const PATIENCE_MS = 30_000;
+/** A server that is busy may tell so much later that a client has gone than it answers in its place. */
+const DOUBT_MS = 5000;
 
 /**
  * Asks a client how far it has got. Who answers nothing is taken at its server's word: an answer of the server shows that
@@ -67,13 +69,14 @@ export class Inquirer {
 
   /**
    * Is it the client that won't be pinged, or its server that has no such client? Somebody is asked who is certainly not
-   * there. By the time of that answer the presence of one who has gone would have come too.
+   * there. If both answers are alike, presence decides: that of one who has gone will have come in a few seconds.
    */
   #doubt(answer: XmlNode): void {
     const nobody = `${this.#client.bare}/${randomBytes(9).toString("base64url")}`;
     this.#withdraw = this.#shared.link.ask(nobody, (other) => {
-      if (!this.#client.isPresent && shapeOf(other) === shapeOf(answer)) this.#client.lost("gone");
-      else this.#confirm();
+      if (shapeOf(other) !== shapeOf(answer)) this.#confirm();
+      else if (!this.#client.isPresent) this.#client.lost("gone");
+      else this.#cancelPatience = this.#shared.clock.after(DOUBT_MS, () => this.#confirm());
     });
   }
 
