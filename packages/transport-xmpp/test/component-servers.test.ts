@@ -7,20 +7,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { NEEDS, reasonToSkip } from "../../../test/support/needs.ts";
-import { until as ask } from "../../../test/support/until.ts";
 import { ComponentRig, type RigOptions } from "./support/component-rig.ts";
+import { until } from "./support/until.ts";
 import { Ejabberd, Prosody, SECRET, type XmppHost } from "./support/xmpp-host.ts";
 import { createLog } from "./support/xmpp-server.ts";
 
 const PUBSUB = "http://jabber.org/protocol/pubsub";
 const WATCHER = fileURLToPath(new URL("support/slixmpp-watcher.py", import.meta.url));
-/** Servers that other tests slow down need their time, and so do their hibernations. */
-const TIMEOUT_MS = 90_000;
-
-const GIVE_UP_MS = 40_000;
-
-const until = (what: string, condition: () => boolean): Promise<true> => ask(what, condition, GIVE_UP_MS);
-
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
 
 /** In the order in which they came first: an item may come twice. */
@@ -119,7 +112,7 @@ const HOSTS = [
   ["ejabberd", NEEDS.ejabberd, (): Promise<XmppHost> => Ejabberd.create()],
 ] as const;
 
-describe.each(HOSTS)("a component of %s", { timeout: TIMEOUT_MS }, (_name, need, create) => {
+describe.each(HOSTS)("a component of %s", (_name, need, create) => {
   const reason = reasonToSkip(need);
   const isMissing = reason !== null;
   const closing: (() => unknown)[] = [];
@@ -129,7 +122,7 @@ describe.each(HOSTS)("a component of %s", { timeout: TIMEOUT_MS }, (_name, need,
     if (isMissing) return;
     host = await create();
     await host.start();
-  }, TIMEOUT_MS);
+  });
 
   afterEach(async () => {
     for (const close of closing.splice(0).toReversed()) await close();

@@ -1,4 +1,5 @@
 import { CLOSE_REASONS } from "@sluice/core";
+import { ManualClock } from "@sluice/core/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { connect, headOf, type BindingName, type Line } from "./probes/line.ts";
 import { outcomeOf } from "./probes/outcome.ts";
@@ -43,12 +44,14 @@ describe.each(BINDINGS)("the ends of a stream (contract §7): %s", (binding) => 
   const isBosh = binding === "bosh";
 
   test("a token that has expired", async () => {
-    const server = await start({ hasTls: binding === "tcp" });
-    const token = await server.token("ann", ["orders/**"], [], 1000);
+    const clock = new ManualClock();
+    const server = await start({ hasTls: binding === "tcp", clock });
+    const token = await server.token("ann", ["orders/**"], [], 20_000);
     const auth = `<auth xmlns='${SASL}' mechanism='PLAIN'>${Buffer.from(`\0ann\0${token}`).toString("base64")}</auth>`;
     if (binding === "tcp") {
       const stream = await RawStream.openDirect(server.directPort);
       await stream.login(auth);
+      clock.advance(20_000);
       await stream.closed();
       expect(stream.text).toMatch(/<stream:error[^>]*><not-authorized /);
       return;
@@ -58,6 +61,7 @@ describe.each(BINDINGS)("the ends of a stream (contract §7): %s", (binding) => 
     await ask(line, auth, /<success/);
     await ask(line, headOf(binding), /<bind /);
     await ask(line, stateOf(binding, "before bind").next[0], /<\/jid>/);
+    clock.advance(20_000);
     expect(await endOf(line)).toBe(isBosh ? "remote-stream-error: not-authorized" : "not-authorized");
   });
 

@@ -1,3 +1,4 @@
+import { ManualClock } from "@sluice/core/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RawStream } from "./support/raw-stream.ts";
 import { ask, bound, dataIn, enable, loggedIn, resume, subscribe } from "./support/streams.ts";
@@ -6,6 +7,7 @@ import { XmppServer } from "./support/xmpp-server.ts";
 
 const READ = ["orders/**"];
 const PING = "<ping xmlns='urn:xmpp:ping'/>";
+let clock: ManualClock;
 let server: XmppServer;
 const streams: RawStream[] = [];
 
@@ -16,7 +18,8 @@ async function ann(resource?: string, lifeMs?: number): Promise<RawStream> {
 }
 
 beforeEach(async () => {
-  server = await XmppServer.start({ hasTls: true });
+  clock = new ManualClock();
+  server = await XmppServer.start({ hasTls: true, clock });
 });
 
 afterEach(async () => {
@@ -62,9 +65,10 @@ test("each device that is there gets what is for the bare JID, and one subscript
 });
 
 test("a token that ends takes its stream along, and with another one the stream goes on", async () => {
-  const first = await ann("", 1000);
+  const first = await ann("", 60_000);
   await subscribe(first, "orders/1");
   const id = await enable(first);
+  clock.advance(60_000);
   await first.closed();
   expect(first.text).toContain("<not-authorized ");
   await server.publish("orders/1", "missed");

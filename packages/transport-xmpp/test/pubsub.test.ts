@@ -79,13 +79,6 @@ describe("login", () => {
     expect(features).not.toContain("OAUTHBEARER");
   });
 
-  test("a token that ends takes its stream along", async () => {
-    const server = await start({ hasTls: true });
-    const stream = await plain(server, await server.token("ann", ["orders/**"], [], 1000));
-    await stream.closed();
-    expect(stream.text).toContain("<not-authorized ");
-  });
-
   test("without public filters nobody is anonymous", async () => {
     const server = await start({ publicFilters: [] });
     const stream = await RawStream.open(server.tcpPort);

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NEEDS } from "../../../../test/support/needs.ts";
 import { RawStream } from "../support/raw-stream.ts";
+import { until } from "../support/until.ts";
 
 const CERTIFICATE = fileURLToPath(new URL("../support/test-cert.pem", import.meta.url));
 const KEY = fileURLToPath(new URL("../support/test-key.pem", import.meta.url));
-const STARTING_MS = 20_000;
 
 /** A Prosody of our own, on loopback and free ports, in which everybody may log in as nobody. */
 export class Prosody {
@@ -55,12 +55,11 @@ export class Prosody {
 
   /** Its ports open one after the other. */
   async #ready(): Promise<void> {
-    const giveUpAtMs = performance.now() + STARTING_MS;
     for (const port of [this.tcpPort, this.#httpPort]) {
-      while (!(await isOpen(port))) {
-        if (this.#process.exitCode !== null || performance.now() > giveUpAtMs) throw new Error("Prosody did not start");
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+      await until(`Prosody's port ${port}`, () => {
+        if (this.#process.exitCode !== null) throw new Error("Prosody did not start.");
+        return isOpen(port);
+      });
     }
   }
 }

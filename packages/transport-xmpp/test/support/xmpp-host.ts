@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "./until.ts";
 import { NEEDS } from "../../../../test/support/needs.ts";
 
 /** The users of such a server; each one's name is the password too. */
@@ -23,7 +24,6 @@ export const USERS: readonly string[] = [
 export const SECRET = "a shared secret";
 /** Seconds for which a client that was cut off can resume its stream. */
 const HIBERNATION_S = 4;
-const START_MS = 60_000;
 
 interface Command {
   readonly file: string;
@@ -58,12 +58,12 @@ export abstract class XmppHost {
     this.#process = child;
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (data: Buffer) => (this.#output += String(data)));
-    const giveUpAtMs = performance.now() + START_MS;
     for (const port of [this.clientPort, this.componentPort]) {
       // oxlint-disable-next-line no-await-in-loop
-      while (!(await isOpen(port))) {
-        if (child.exitCode !== null || performance.now() > giveUpAtMs) throw new Error(`No server:\n${this.#output}`);
-      }
+      await until(`port ${port}`, () => {
+        if (child.exitCode !== null) throw new Error(`No server:\n${this.#output}`);
+        return isOpen(port);
+      });
     }
   }
 

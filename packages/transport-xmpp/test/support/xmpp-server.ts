@@ -35,7 +35,7 @@ export interface XmppServerOptions {
   readonly idleMs?: number;
   readonly hibernateMs?: number;
   readonly messagesPerSecond?: number;
-  /** Of the transport; its log goes by the machine's. */
+  /** Of the transport and of access; its log goes by the machine's. */
   readonly clock?: Clock;
   readonly cors?: CorsRules;
 }
@@ -58,11 +58,17 @@ export class XmppServer {
     gaps: 0,
   };
   readonly #fastify: FastifyInstance;
+  readonly #clock: Clock;
 
   private constructor(options: XmppServerOptions) {
     const publicFilters = options.publicFilters ?? ["public/**"];
+    this.#clock = options.clock ?? systemClock;
     this.bus = new Bus({ log: options.log ?? createLog(), meter: this.meter });
-    this.access = createAccess({ public: publicFilters.map(parseFilter), jwt: { secret: SECRET } });
+    this.access = createAccess({
+      public: publicFilters.map(parseFilter),
+      jwt: { secret: SECRET },
+      clock: this.#clock,
+    });
     this.#fastify = createHttpServer({
       headerBytes: 16_384,
       headTimeoutMs: 10_000,
@@ -95,7 +101,7 @@ export class XmppServer {
     const server = new XmppServer(options);
     await server.transport.start({
       bus: server.bus,
-      clock: options.clock ?? systemClock,
+      clock: server.#clock,
       meter: server.meter,
       logger: server.logger,
     });
@@ -151,7 +157,7 @@ export class XmppServer {
     publish: readonly string[] = [],
     lifeMs?: number,
   ): Promise<string> {
-    return mintToken({ secret: SECRET, subject, read, publish, expiresInMs: lifeMs });
+    return mintToken({ secret: SECRET, subject, read, publish, expiresInMs: lifeMs, clock: this.#clock });
   }
 
   /** As a gateway stops. */
