@@ -12,7 +12,6 @@ export interface Cursor {
 }
 
 const CURSOR = /^[0-9a-z]{1,16}-(?:0|[1-9a-z][0-9a-z]{0,10})$/;
-const EPOCH = /^[0-9a-z]{1,16}$/;
 
 /** The text form that clients see. */
 export function formatCursor(epoch: string, position: number): string {
@@ -21,27 +20,18 @@ export function formatCursor(epoch: string, position: number): string {
 
 /**
  * Reads a cursor's text.
+ * @param field the parameter or header that it stood in
  * @throws {SluiceError} `invalid-cursor` if the text is none
  */
-export function parseCursor(text: string): Cursor {
+export function parseCursor(text: string, field: string = "after"): Cursor {
   // A test and no match: each poll reads its cursor more than once, and a match is an array of strings.
   const dash = text.indexOf("-");
   const position = CURSOR.test(text) ? Number.parseInt(text.slice(dash + 1), 36) : Number.NaN;
   if (!Number.isSafeInteger(position)) {
-    throw new SluiceError(
-      "invalid-cursor",
-      "That is no cursor: use one that the gateway gave, or earliest or latest.",
-      {
-        field: "after",
-      },
-    );
+    const others = field === "after" ? ", or earliest or latest" : "";
+    throw new SluiceError("invalid-cursor", `That is no cursor: use one that the gateway gave${others}.`, { field });
   }
   return { epoch: text.slice(0, dash), position };
-}
-
-/** Whether `text` may name a log. */
-export function isEpoch(text: string): boolean {
-  return EPOCH.test(text);
 }
 
 /** A new log's epoch: short, and different from any earlier one of the same machine. */

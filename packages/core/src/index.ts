@@ -17,7 +17,5 @@ export type { ReplayObserver, Start } from "./replay.ts";
 export type { Subscription } from "./subscription.ts";
 export { Restarts } from "./restarts.ts";
 export * from "./topic.ts";
-export { TopicIndex } from "./topic-index.ts";
 export * from "./transport.ts";
-export { TrimmedTopics } from "./trimmed-topics.ts";
-export { Window, type WindowLimits, type WindowPage } from "./window.ts";
+export type { WindowLimits } from "./window.ts";

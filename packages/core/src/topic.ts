@@ -1,9 +1,9 @@
 import { SluiceError } from "./errors.ts";
 
 /** The most bytes (UTF-8) that a topic or filter may have. */
-export const TOPIC_MAX_BYTES = 255;
+const TOPIC_MAX_BYTES = 255;
 /** The most segments that a topic or filter may have. */
-export const TOPIC_MAX_SEGMENTS = 16;
+const TOPIC_MAX_SEGMENTS = 16;
 /** First segment of the gateway's own topics: readable with a grant, never publishable. */
 export const SYSTEM_SEGMENT = "$sys";
 
@@ -29,7 +29,7 @@ function fault(text: string): string | undefined {
 
 function segmentFault(segment: string): string | undefined {
   if (segment.length === 0) return "a segment is empty";
-  if (segment === "." || segment === "..") return "a segment may not be . or ..";
+  if (segment === "." || segment === "..") return 'a segment may not be "." or ".."';
   if (!SEGMENT.test(segment))
     return "a segment may hold printable characters only, without white space and / * # ? % \\";
   return undefined;

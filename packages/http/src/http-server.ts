@@ -62,13 +62,16 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   prepareServer(fastify);
   fastify.addHook("onRequest", (request, reply, done) => {
     reply.header("cache-control", "no-store");
-    // A server that no longer listens is being drained.
-    if (!fastify.server.listening) reply.header("connection", "close");
     if (hasUpgraded(request.raw)) {
       reply.header("connection", "close");
       closeAfter(reply.raw, request.raw.socket);
     }
     done(faultOf(request));
+  });
+  fastify.addHook("onSend", (_request, reply, _payload, done) => {
+    // A server that no longer listens is being drained, and by now looks for idle connections no more.
+    if (!fastify.server.listening) reply.header("connection", "close");
+    done();
   });
   fastify.setErrorHandler((error, request, reply) => answerFault(options.logger, error, request, reply));
   fastify.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound()));

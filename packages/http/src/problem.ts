@@ -11,7 +11,7 @@ export interface Problem {
 }
 
 /** Media type of RFC 9457. */
-export const PROBLEM_TYPE = "application/problem+json";
+const PROBLEM_TYPE = "application/problem+json";
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: "bad-request",

@@ -2,7 +2,7 @@ import { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { broken, Echo } from "./support/echo.ts";
-import { startGateway, type Gateway, type GatewayOptions } from "./support/gateway.ts";
+import { openAccess, startGateway, type Gateway, type GatewayOptions } from "./support/gateway.ts";
 import { bodyOfResponse, RawClient } from "./support/raw-client.ts";
 
 let gateway: Gateway;
@@ -215,6 +215,20 @@ describe("manners", () => {
     // The close found the connection idle or this request on its way; both end it.
     await client.send(`${GET}Host: x\r\n\r\n`).closed();
     expect(client.text.split("HTTP/1.1 ").length).toBeLessThanOrEqual(3);
+  });
+
+  test("an answer that is under way when the server is closed is its connection's last", async () => {
+    const [asked, decided] = [Promise.withResolvers<void>(), Promise.withResolvers<undefined>()];
+    const check = (): Promise<undefined> => {
+      asked.resolve();
+      return decided.promise;
+    };
+    await start({ access: { ...openAccess, check } });
+    const client = connect().send(`${GET}Host: x\r\n\r\n`);
+    await asked.promise;
+    gateway.fastify.server.close();
+    decided.resolve(undefined);
+    expect((await client.closed()).toLowerCase()).toContain("\r\nconnection: close\r\n");
   });
 
   test("behind a trusted proxy the client is the one it names", async () => {

@@ -1,6 +1,6 @@
 import { parseFilter, SluiceError } from "@sluice/core";
 import { describe, expect, test } from "vitest";
-import { parametersOfQuery, parametersOfResource } from "../src/index.ts";
+import { parametersOfQuery, parametersOfResource } from "../src/reading/read-parameters.ts";
 
 const read = (query: string, headers: Record<string, string> = {}): ReturnType<typeof parametersOfQuery> =>
   parametersOfQuery(`/realtime/events${query}`, headers, 50);
@@ -101,7 +101,10 @@ describe("where to begin", () => {
     expect(read("?topic=a&after=x-1", { "last-event-id": "x-2" }).start).toEqual({ cursor: "x-2" });
     expect(read("?topic=a&last=3", { "last-event-id": "x-2" }).start).toEqual({ cursor: "x-2" });
     expect(read("?topic=a&after=x-1", { "last-event-id": "" }).start).toEqual({ cursor: "x-1" });
-    expect(faultOf(() => read("?topic=a", { "last-event-id": "nonsense" })).code).toBe("invalid-cursor");
+    expect(faultOf(() => read("?topic=a", { "last-event-id": "nonsense" }))).toMatchObject({
+      code: "invalid-cursor",
+      field: "Last-Event-ID",
+    });
     expect(faultOf(() => read("?topic=a&after=!", { "last-event-id": "x-2" })).code).toBe("invalid-cursor");
   });
 

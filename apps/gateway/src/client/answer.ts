@@ -58,7 +58,7 @@ export function retryAfter(value: string | undefined): number | null {
 }
 
 /** Reads the body of a problem. */
-export function parseProblem(text: string): { readonly code: string | null; readonly detail: string | null } {
+function parseProblem(text: string): { readonly code: string | null; readonly detail: string | null } {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

@@ -1,9 +1,9 @@
-import { mintToken, type MintOptions } from "@sluice/access";
+import { mintToken, type JwtAlgorithm, type MintOptions } from "@sluice/access";
 import { parseFilter, SluiceError } from "@sluice/core";
 import type { Arguments } from "../cli/arguments.ts";
 import type { Command, Io } from "../cli/command.ts";
 import { CommandError, UsageError, type ExitCode } from "../cli/failure.ts";
-import type { JwtAlgorithm, JwtConfig } from "../config/config.ts";
+import type { JwtConfig } from "../config/config.ts";
 import { formatFaults } from "../config/fault.ts";
 import { parseDuration } from "../config/quantity.ts";
 import { configOptions, loadGiven } from "./config-options.ts";

@@ -1,5 +1,6 @@
+import type { JwtAlgorithm } from "@sluice/access";
 import { collide, isLoopback, parseListen } from "./address.ts";
-import type { Config, JwtAlgorithm, JwtConfig, Listen, XmppComponentConfig, XmppConfig } from "./config.ts";
+import type { Config, JwtConfig, Listen, XmppComponentConfig, XmppConfig } from "./config.ts";
 import { readText } from "./config-file.ts";
 import type { Draft } from "./draft.ts";
 import type { Fault, Origin } from "./fault.ts";

@@ -6,7 +6,7 @@ import type { Layer } from "./tree.ts";
 import { parseYaml } from "./yaml-text.ts";
 
 /** The file that is read where none is named, if it is there: the first of these. */
-export const DEFAULT_FILES: readonly string[] = ["sluice.yaml", "sluice.yml", "sluice.json"];
+const DEFAULT_FILES: readonly string[] = ["sluice.yaml", "sluice.yml", "sluice.json"];
 
 /** The most bytes that a file of the configuration may have. */
 export const FILE_MAX_BYTES: number = 1024 * 1024;

@@ -1,3 +1,7 @@
+import type { JwtAlgorithm } from "@sluice/access";
+import type { ResourceRule } from "@sluice/app-proxy";
+import type { HttpLimits } from "@sluice/http";
+
 /** A host and a port to listen on. The host may be a name or an address (IPv6 without brackets); port 0 is any free one. */
 export interface Listen {
   readonly host: string;
@@ -30,35 +34,6 @@ export interface AppConfig {
   /** Which `Host` the app sees: the client's, or its own. */
   readonly host: "keep" | "app";
 }
-
-/** A method that changes something. */
-export type ChangeMethod = "POST" | "PUT" | "PATCH" | "DELETE";
-
-/** A part of the app that can be watched. */
-export interface ResourceConfig {
-  /** `/orders/:id`. */
-  readonly path: string;
-  /** `orders/:id`; all its parameters are the path's. */
-  readonly topic: string;
-  readonly changes: readonly ChangeMethod[];
-  readonly hasPollCache: boolean;
-  readonly query: "ignore" | "include";
-}
-
-/** A signature of JWTs (RFC 7518, RFC 8037). */
-export type JwtAlgorithm =
-  | "HS256"
-  | "HS384"
-  | "HS512"
-  | "RS256"
-  | "RS384"
-  | "RS512"
-  | "PS256"
-  | "PS384"
-  | "PS512"
-  | "ES256"
-  | "ES384"
-  | "EdDSA";
 
 /** Grants by token. At least one of `secret`, `publicKey` and `jwks` is set, and every algorithm fits one of them. */
 export interface JwtConfig {
@@ -169,15 +144,7 @@ export interface TransportsConfig {
 }
 
 /** Limits, each at least 1. */
-export interface LimitsConfig {
-  readonly connections: number;
-  readonly connectionsPerIp: number;
-  readonly subscriptions: number;
-  readonly eventBytes: number;
-  readonly publishBodyBytes: number;
-  readonly batchBytes: number;
-  readonly messageBytes: number;
-  readonly messagesPerSecond: number;
+export interface LimitsConfig extends HttpLimits {
   readonly headerBytes: number;
   readonly headTimeoutMs: number;
 }
@@ -193,7 +160,7 @@ export interface Config {
   readonly public: PublicConfig;
   readonly admin: AdminConfig;
   readonly app: AppConfig | null;
-  readonly resources: readonly ResourceConfig[];
+  readonly resources: readonly ResourceRule[];
   readonly access: AccessConfig;
   readonly log: LogConfig;
   readonly deduplicationMs: number;

@@ -1,4 +1,6 @@
-import type { AccessConfig, Config, JwtAlgorithm, JwtConfig, LogConfig, ResourceConfig } from "./config.ts";
+import type { JwtAlgorithm } from "@sluice/access";
+import type { ResourceRule } from "@sluice/app-proxy";
+import type { AccessConfig, Config, JwtConfig, LogConfig } from "./config.ts";
 import { topicOfPath } from "./resource-path.ts";
 
 /** The configuration as the schema alone resolves it: what depends on other keys is still open. */
@@ -14,7 +16,7 @@ type DraftJwt = Omit<JwtConfig, "algorithms"> & {
   /** An item is undefined where it has a fault. */
   readonly algorithms: readonly (JwtAlgorithm | undefined)[] | undefined;
 };
-type DraftResource = Omit<ResourceConfig, "topic"> & { readonly topic: string | undefined };
+type DraftResource = Omit<ResourceRule, "topic"> & { readonly topic: string | undefined };
 
 const DEFAULT_SPREAD_MS = 10_000;
 

@@ -11,7 +11,7 @@ import type { Fault, Origin } from "./fault.ts";
 import { merge } from "./merge.ts";
 import { readOverrides } from "./override.ts";
 import type { Override } from "./override.ts";
-import { readPublicKey } from "./public-key.ts";
+import { readPem } from "./public-key.ts";
 import { Resolver } from "./resolver.ts";
 import { configSchema } from "./schema.ts";
 import { originOf, treeOf } from "./tree.ts";
@@ -36,7 +36,7 @@ export type LoadResult =
   | { readonly faults: readonly Fault[] };
 
 /** What `dev` sets under everything else. */
-export const devDefaults: Readonly<Record<string, unknown>> = deepFreeze({
+const devDefaults: Readonly<Record<string, unknown>> = deepFreeze({
   access: { public: ["**"] },
   transports: {
     comet: true,
@@ -85,7 +85,7 @@ async function resolveTree({ tree, faults: earlier, whole, file, mode }: Sources
   const resolver = new Resolver();
   const draft = resolver.resolve(configSchema, tree, "") as Draft;
   const pem = draft.access.jwt?.publicKey ?? undefined;
-  const publicKey = pem === undefined ? undefined : await readPublicKey(pem);
+  const publicKey = pem === undefined ? undefined : await readPem(pem);
   const hasPem = publicKey !== undefined && "pem" in publicKey;
   const config = complete(draft, hasPem ? publicKey.pem : undefined);
   const faults = [...earlier, ...resolver.faults];

@@ -1,7 +1,8 @@
+import type { ResourceRule } from "@sluice/app-proxy";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { AppConfig, ResourceConfig } from "../config/config.ts";
+import type { AppConfig } from "../config/config.ts";
 import { PAGE } from "./page.ts";
 
 /** A note of the demo. */
@@ -15,7 +16,7 @@ const MOST_NOTES = 200;
 const NOTE = /^\/notes\/(\d{1,9})$/;
 
 /** What of the demo can be watched. */
-export const DEMO_RESOURCES: readonly ResourceConfig[] = ["notes", "notes/:id"].map((topic) => ({
+export const DEMO_RESOURCES: readonly ResourceRule[] = ["notes", "notes/:id"].map((topic) => ({
   path: `/${topic}`,
   topic,
   changes: ["POST", "PUT", "PATCH", "DELETE"],

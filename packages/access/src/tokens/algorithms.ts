@@ -11,7 +11,6 @@ export type JwtAlgorithm =
   | "PS512"
   | "ES256"
   | "ES384"
-  | "ES512"
   | "EdDSA";
 
 /** What proves a signature: one secret on both sides, or a public key. The two never stand in for each other. */
@@ -29,7 +28,6 @@ const KINDS: Readonly<Record<JwtAlgorithm, KeyKind>> = {
   PS512: "public",
   ES256: "public",
   ES384: "public",
-  ES512: "public",
   EdDSA: "public",
 };
 

@@ -2,9 +2,9 @@ import type { Clock, Logger } from "@sluice/core";
 import { createLocalJWKSet, type CryptoKey, errors, type JSONWebKeySet, type JWTHeaderParameters } from "jose";
 
 /** How long the set is used without asking again: a key taken out of it stops working after that at the latest. */
-export const JWKS_MAX_AGE_MS = 600_000;
+const JWKS_MAX_AGE_MS = 600_000;
 /** How long the set is used while it can't be fetched again. */
-export const JWKS_STALE_MS = 86_400_000;
+const JWKS_STALE_MS = 86_400_000;
 /** The least time between two fetches for tokens that no known key proves, and after a fetch that failed. */
 export const JWKS_COOLDOWN_MS = 3_000;
 const TIMEOUT_MS = 5_000;

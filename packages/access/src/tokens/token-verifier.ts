@@ -33,7 +33,7 @@ export type TokenVerdict =
 type Key = Uint8Array | KeyObject | CryptoKey;
 
 /** The longest token that is looked at, in bytes. */
-export const TOKEN_MAX_BYTES = 16_384;
+const TOKEN_MAX_BYTES = 16_384;
 /** The last moment that a `Date` can tell: tokens that claim to live on end then. */
 const LAST_MS = 8_640_000_000_000_000;
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;

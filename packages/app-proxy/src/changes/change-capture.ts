@@ -23,7 +23,7 @@ export interface ChangeContext {
 export type ChangeRequest = Pick<Change, "method" | "path" | "traceParent">;
 
 /** Tells the client of a change that the app has made and the gateway could not publish. */
-export const PUBLISH_HEADER = "Sluice-Publish";
+const PUBLISH_HEADER = "Sluice-Publish";
 
 /**
  * Publishes a change when the app has made it and before the client hears of it. When the log can't take the event, the

@@ -29,7 +29,7 @@ export interface SnapshotContext {
 }
 
 /** Type of the event that is a snapshot. */
-export const SNAPSHOT_TYPE = "snapshot";
+const SNAPSHOT_TYPE = "snapshot";
 
 /**
  * Address that the app is told for the client, one of a network that nobody has (RFC 5737): an answer is shared by all

@@ -27,7 +27,7 @@ export interface ReadParameters {
 }
 
 /** Options that nobody asked for. */
-export const NO_READ_OPTIONS: ReadOptions = Object.freeze({ isNamed: false, isPadded: false, callback: null });
+const NO_READ_OPTIONS: ReadOptions = Object.freeze({ isNamed: false, isPadded: false, callback: null });
 
 /**
  * Reads `GET PREFIX/events?…`.
@@ -101,7 +101,7 @@ function placeOf(headers: IncomingHttpHeaders, asked: Start | null): Pick<ReadPa
   const ifNoneMatch = cursorOfTags(headers["if-none-match"]);
   const lastEventId = headerOf(headers, "last-event-id") ?? "";
   if (lastEventId !== "") {
-    parseCursor(lastEventId);
+    parseCursor(lastEventId, "Last-Event-ID");
     return { start: { cursor: lastEventId }, ifNoneMatch };
   }
   return { start: asked ?? (ifNoneMatch === null ? "latest" : { cursor: ifNoneMatch }), ifNoneMatch };
