@@ -15,14 +15,13 @@ import type { RestHooks } from "@sluice/transport-rest-hooks";
 import { applyCors, createHttpServer, publicApi, Seats, type HttpTransport } from "@sluice/http";
 import type { XmppComponent, XmppTransport } from "@sluice/transport-xmpp";
 import type { FastifyInstance } from "fastify";
-import type { Server } from "node:http";
 import { createAdminServer } from "./admin/admin-server.ts";
 import type { Phase } from "./admin/gateway-state.ts";
 import { AppAccess } from "./app-access.ts";
 import type { Config } from "./config/config.ts";
 import { reloadable } from "./config/reload.ts";
 import { createHooks } from "./hooks.ts";
-import { explained, listen } from "./listening.ts";
+import { closeServer, explained, listen, setHeadLimits, stopListening } from "./listening.ts";
 import { silentLogger } from "./logging/silent-logger.ts";
 import { GatewayMeter } from "./metrics/gateway-meter.ts";
 import { createRegistry, type GatewayRegistry } from "./metrics/gateway-registry.ts";
@@ -386,29 +385,8 @@ class RunningGateway implements Gateway {
   }
 }
 
-/** Node asks for both anew: the time with each check, the size with each connection. */
-function setHeadLimits(server: Server & { maxHeaderSize?: number }, limits: Config["limits"]): void {
-  server.headersTimeout = limits.headTimeoutMs;
-  server.maxHeaderSize = limits.headerBytes;
-}
-
 function rulesOf({ access }: Config, sources: readonly GrantSource[]): AccessRules {
   return { public: access.public.map(parseFilter), jwt: access.jwt, sources };
-}
-
-/** Takes no new connections; resolves when the last one has ended. */
-function stopListening(server: FastifyInstance | null): Promise<void> {
-  return new Promise((resolve) => {
-    if (server?.server.listening !== true) return resolve();
-    server.server.close(() => resolve());
-    server.server.closeIdleConnections();
-  });
-}
-
-async function closeServer(server: FastifyInstance | null): Promise<void> {
-  if (server === null) return;
-  server.server.closeAllConnections();
-  await server.close();
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
-import type { Listen } from "./config/config.ts";
+import type { LimitsConfig, Listen } from "./config/config.ts";
 
 /** A listener could not be opened. The message is one line, with what to do. */
 export class ListenError extends Error {
@@ -10,11 +11,12 @@ export class ListenError extends Error {
 /** Connections that may wait to be taken: readers come back all at once after a restart. */
 const BACKLOG = 4096;
 
+/** What is wrong; a key to set follows. */
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "it is in use; stop what listens there",
-  EACCES: "this user may not listen there",
-  EADDRNOTAVAIL: "this machine has no such address",
-  ENOTFOUND: "there is no such host",
+  EADDRINUSE: "it is in use; stop what listens there, or",
+  EACCES: "this user may not listen there (ports below 1024 are the system's, as a rule);",
+  EADDRNOTAVAIL: "this machine has no such address;",
+  ENOTFOUND: "there is no such host;",
 };
 
 /**
@@ -27,7 +29,7 @@ export async function listen(server: FastifyInstance, { host, port }: Listen, ke
     // Fastify would open a second server for localhost, which knows nothing of a drain.
     await server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port, backlog: BACKLOG });
   } catch (error) {
-    throw new ListenError(`can't listen on ${origin(host, port)}: ${reasonOf(error)}, or set ${key}`, { cause: error });
+    throw new ListenError(`can't listen on ${origin(host, port)}: ${reasonOf(error)} set ${key}`, { cause: error });
   }
   const address = server.server.address() as AddressInfo;
   return `http://${origin(reachable(host), address.port)}`;
@@ -42,13 +44,35 @@ export async function explained(opening: Promise<void>, key: string): Promise<vo
   try {
     await opening;
   } catch (error) {
-    throw new ListenError(`can't listen as ${key} says: ${reasonOf(error)}, or set it`, { cause: error });
+    throw new ListenError(`can't listen as ${key} says: ${reasonOf(error)} set another address`, { cause: error });
   }
+}
+
+/** Takes other limits on heads. Node asks for both anew: the time with each check, the size with each connection. */
+export function setHeadLimits(server: Server & { maxHeaderSize?: number }, limits: LimitsConfig): void {
+  server.headersTimeout = limits.headTimeoutMs;
+  server.maxHeaderSize = limits.headerBytes;
+}
+
+/** Takes no new connections; resolves when the last one has ended. */
+export function stopListening(server: FastifyInstance | null): Promise<void> {
+  return new Promise((resolve) => {
+    if (server?.server.listening !== true) return resolve();
+    server.server.close(() => resolve());
+    server.server.closeIdleConnections();
+  });
+}
+
+/** Ends all that is left of a listener, whatever it is at. */
+export async function closeServer(server: FastifyInstance | null): Promise<void> {
+  if (server === null) return;
+  server.server.closeAllConnections();
+  await server.close();
 }
 
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+  return REASONS[code] ?? `${error instanceof Error ? error.message : String(error)};`;
 }
 
 function origin(host: string, port: number): string {
