@@ -18,7 +18,7 @@ describe("clients that send rubbish", () => {
   };
 
   beforeAll(async () => {
-    gateway = await GatewayProcess.start({ limits: { head_timeout: "500ms" } });
+    gateway = await GatewayProcess.start();
     readers = await Promise.all(drivers.map((driver) => driver.connect({ url: gateway.url, topics: ["a"] })));
   });
 
@@ -46,17 +46,18 @@ describe("clients that send rubbish", () => {
     }
   });
 
-  test("half a request head: 408 as a problem soon after the time-out", async () => {
-    const connection = await open();
-    connection.send(HEAD);
-    const received = await connection.untilClosed();
-    expect(received).toMatch(/^HTTP\/1\.1 408 /);
-    expect(received).toContain("request-timeout");
-  });
-
-  test("a connection that never says anything is closed", async () => {
-    const connection = await open();
-    await connection.untilClosed();
+  test("half a request head: 408 as a problem soon after the time-out; one that never says anything is closed", async () => {
+    const impatient = await GatewayProcess.start({ limits: { head_timeout: "500ms" } });
+    try {
+      const [half, silent] = [await open(impatient.url), await open(impatient.url)];
+      half.send(HEAD);
+      const received = await half.untilClosed();
+      expect(received).toMatch(/^HTTP\/1\.1 408 /);
+      expect(received).toContain("request-timeout");
+      await silent.untilClosed();
+    } finally {
+      await impatient.close();
+    }
   });
 
   test("headers without an end: 431 as a problem, long before they fill the memory", async () => {

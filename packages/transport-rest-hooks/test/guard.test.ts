@@ -253,9 +253,13 @@ describe("answers that would hurt", () => {
   let sender: Sender;
   const open: (() => void)[] = [];
 
-  beforeEach(() => {
+  const senderWith = (timeoutMs: number): Sender => {
     const guard = new TargetGuard({ canUseHttp: true, allow: LOOPBACK, ownPorts: () => [] });
-    sender = new Sender({ guard, timeoutMs: 400, perOrigin: 1 });
+    return new Sender({ guard, timeoutMs, perOrigin: 1 });
+  };
+
+  beforeEach(() => {
+    sender = senderWith(15_000);
   });
   afterEach(async () => {
     for (const close of open.splice(0)) close();
@@ -280,7 +284,9 @@ describe("answers that would hurt", () => {
       const drip = setInterval(() => response.write("."), 50);
       response.on("close", () => clearInterval(drip));
     });
-    expect(await sender.send(post(url))).toMatchObject({ kind: "failed", error: "timeout" });
+    const hasty = senderWith(400);
+    expect(await hasty.send(post(url))).toMatchObject({ kind: "failed", error: "timeout" });
+    await hasty.close();
   });
 
   test("a megabyte of header", async () => {
