@@ -167,7 +167,8 @@ export class GatewayAccess implements Access {
   #verifier(options: NonNullable<AccessRules["jwt"]>, former: RemoteKeySet | null): TokenVerifier {
     const rules = resolveJwt(options);
     if (rules.secret !== null && rules.secret.length < SECRET_MIN_BYTES) {
-      this.#logger.warn({ option: "jwt.secret" }, `the JWT secret is shorter than ${SECRET_MIN_BYTES} bytes`);
+      const text = `access.jwt.secret is shorter than ${SECRET_MIN_BYTES} bytes, so it may be guessed: take a longer one`;
+      this.#logger.warn({}, text);
     }
     return new TokenVerifier(rules, this.#remoteKeys(rules.jwks, former), this.#clock, this.#logger);
   }

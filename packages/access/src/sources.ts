@@ -38,7 +38,7 @@ export class Sources {
       if (verdict === "granted") return undefined;
       if (verdict !== "silent") refusal ??= verdict;
     }
-    return refusal ?? refused(asker, filter);
+    return refusal ?? refused(asker, action, filter);
   }
 
   /**
@@ -54,7 +54,7 @@ export class Sources {
       if (verdict === undefined) isOpen = true;
       else if (verdict !== "silent") refusal ??= verdict;
     }
-    return isOpen ? null : (refusal ?? refused(asker, filter));
+    return isOpen ? null : (refusal ?? refused(asker, "read", filter));
   }
 
   /** Tells `listener` when readers with these foreign credentials may no longer read this topic; the answer ends that. */
@@ -66,8 +66,11 @@ export class Sources {
   }
 }
 
-function refused(asker: Asker, filter: Filter): SluiceError {
-  if (!asker.hasCredentials) return new SluiceError("unauthorized", "Credentials are needed for that.");
+const DOING: Readonly<Record<Action, string>> = { read: "read", publish: "publish to", hooks: "register hooks for" };
+
+function refused(asker: Asker, action: Action, filter: Filter): SluiceError {
+  const what = `${DOING[action]} ${filter.text}`;
+  if (!asker.hasCredentials) return new SluiceError("unauthorized", `Credentials are needed to ${what}.`);
   const hint = filter.isPattern ? " A pattern is granted only if one grant covers all that it can match." : "";
-  return new SluiceError("forbidden", `These credentials do not grant that.${hint}`);
+  return new SluiceError("forbidden", `These credentials do not let anybody ${what}.${hint}`);
 }

@@ -57,9 +57,13 @@ export function draftsOf(
   parsed: readonly unknown[],
   options: PublicationOptions,
 ): EventDraft[] {
-  if (parsed.length === 0) throw new SluiceError("invalid-event", "There is no event in the batch.");
+  if (parsed.length === 0)
+    throw new SluiceError("invalid-event", `The batch is empty; it takes 1 to ${MAX_EVENTS_PER_PUBLICATION} events.`);
   if (parsed.length > MAX_EVENTS_PER_PUBLICATION) {
-    throw new SluiceError("invalid-event", `More than ${MAX_EVENTS_PER_PUBLICATION} events in one publication.`);
+    throw new SluiceError(
+      "invalid-event",
+      `The batch has ${parsed.length} events; it takes 1 to ${MAX_EVENTS_PER_PUBLICATION}.`,
+    );
   }
   return eachEvent(parsed, (event, index) => draftOf(texts[index] as string, event, options));
 }
@@ -93,7 +97,8 @@ export function parseJson(text: string): unknown {
  */
 export function toDraft(input: EventInput, options: PublicationOptions): EventDraft {
   const clock = options.clock ?? systemClock;
-  if (typeof input.topic !== "string") throw invalid("topic", "topic must be a string");
+  if (typeof input.topic !== "string")
+    throw invalid("topic", input.topic === undefined ? "topic is missing" : "topic must be a string");
   const topic = checkPublishTopic(input.topic);
   const traceParent = traceParentOf(input.traceParent) ?? options.traceParent;
   return {
@@ -117,7 +122,8 @@ function draftOf(text: string, parsed: unknown, options: PublicationOptions): Ev
     throw new SluiceError("invalid-event", "An event must be a JSON object.");
   }
   for (const name of Object.keys(parsed)) {
-    if (!MEMBERS.has(name)) throw invalid(name.slice(0, 64), "an event has no such member");
+    if (!MEMBERS.has(name))
+      throw invalid(name.slice(0, 64), `an event has no such member, but ${[...MEMBERS].join(", ")}`);
   }
   const event = parsed as Record<string, unknown>;
   return toDraft(
@@ -154,7 +160,9 @@ function binary(input: EventInput, maxBytes: number): Pick<EventDraft, "data" | 
 
 function checkSize(bytes: number, maxBytes: number): void {
   if (bytes <= maxBytes) return;
-  throw new SluiceError("too-large", `The event's data is larger than ${maxBytes} bytes.`, { field: "data" });
+  throw new SluiceError("too-large", `The event's data has ${bytes} bytes; ${maxBytes} are the most.`, {
+    field: "data",
+  });
 }
 
 function invalid(field: string, why: string): SluiceError {

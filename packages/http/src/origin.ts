@@ -25,7 +25,7 @@ export function checkOrigin(request: FastifyRequest, rules: CorsRules, isLoadabl
   } else if (isOwnOrigin(origin, request.host) || isAllowedOrigin(origin, rules, rules.hasCredentials)) return;
   throw new SluiceError(
     "forbidden",
-    "A page of this origin may not do that here; with a cookie or without a token, an allowed origin is needed (Origin).",
+    "Pages of this origin may not do that by a cookie or without a token: the operator names those that may in public.cors.origins.",
   );
 }
 

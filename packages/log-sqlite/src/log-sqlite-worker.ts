@@ -42,7 +42,7 @@ async function write(port: MessagePort, init: WriterInit): Promise<void> {
       if (isMoreToDo) keepSoon();
     } catch (error) {
       // The next tick tries again.
-      say({ kind: "trouble", task: "housekeeping", reason: reasonOf(error) });
+      say({ kind: "trouble", reason: reasonOf(error) });
     }
   };
   const keepSoon = (): void => {

@@ -91,7 +91,8 @@ export type FromWriter =
   | AppendedMessage
   | { readonly kind: "trimmed"; readonly through: number }
   | { readonly kind: "probed"; readonly isWritable: boolean }
-  | { readonly kind: "trouble"; readonly task: string; readonly reason: string };
+  /** Housekeeping failed. */
+  | { readonly kind: "trouble"; readonly reason: string };
 
 /** A way through the log from a place on, forwards or backwards, past what matches. */
 export interface Walk {

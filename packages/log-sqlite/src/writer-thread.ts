@@ -199,7 +199,7 @@ export class WriterThread {
         break;
       case "trouble":
         if (message.reason !== this.#lastTrouble) {
-          this.#options.logger?.warn({ task: message.task, reason: message.reason }, "the log has trouble");
+          this.#options.logger?.warn({ reason: message.reason }, "old events can't be trimmed; it is tried again");
         }
         this.#lastTrouble = message.reason;
         break;

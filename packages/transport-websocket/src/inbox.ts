@@ -50,7 +50,10 @@ export class Inbox {
     const allowed = this.#allowance.take(limits().messagesPerSecond, clock.monotonic());
     if (allowed === "flooded") {
       this.#peer.shared.meter.refused("websocket", "flood");
-      this.#peer.close({ ...CLOSE_REASONS.policy, detail: "Too many messages." });
+      this.#peer.close({
+        ...CLOSE_REASONS.policy,
+        detail: `Far more than ${limits().messagesPerSecond} messages a second.`,
+      });
     }
     return allowed;
   }

@@ -31,12 +31,15 @@ export function checkAdmin(request: FastifyRequest, options: AdminGuardOptions):
   if (!isOwnHost(host, options.host)) {
     throw new SluiceError(
       "forbidden",
-      "This listener answers to localhost and loopback addresses only, or with an admin key.",
+      "This listener has no admin key, so it is asked by localhost or a loopback address only; admin.key sets one.",
     );
   }
   const { origin } = request.headers;
   if (origin !== undefined && !isSameHost(origin, host)) {
-    throw new SluiceError("forbidden", "Pages of other origins may not use this listener.");
+    throw new SluiceError(
+      "forbidden",
+      "Pages of other origins may not use this listener, which has no admin key; admin.key sets one.",
+    );
   }
 }
 

@@ -59,7 +59,8 @@ async function start(config: Config, logger: GatewayLogger): Promise<Gateway> {
   try {
     return await startGateway({ config, logger, onLogLost });
   } catch (error) {
-    if (error instanceof ListenError || error instanceof LogOpenError) throw new CommandError(oneLine(error));
+    if (error instanceof ListenError) throw new CommandError(oneLine(error));
+    if (error instanceof LogOpenError) throw new CommandError(`log.path: ${oneLine(error)}`);
     if (error instanceof AccessOptionsError) throw new CommandError(`access can't be used: ${oneLine(error)}`);
     throw new CommandError(`the gateway can't start: ${oneLine(error)}`);
   }

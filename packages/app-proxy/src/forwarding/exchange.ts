@@ -124,7 +124,8 @@ export class Exchange {
       return this.#send("whole");
     }
     const code = "code" in error ? String(error.code) : error.message;
-    this.#context.logger.warn({ code, method: this.#request.method }, "the app can't be reached");
+    const { url: app } = this.#context.app.options;
+    this.#context.logger.warn({ app, code, method: this.#request.method }, "the app can't be reached");
     return this.#refuse(
       new SluiceError("app-unreachable", "The app can't be reached, or broke off.", { cause: error }),
     );

@@ -47,7 +47,10 @@ export function targetOf(request: IncomingMessage): Target {
  */
 export function checkLoop({ headers }: IncomingMessage, pseudonym: string): void {
   if (headers.via?.includes(pseudonym) !== true) return;
-  throw new SluiceError("app-unreachable", "The URL of the app leads back to the gateway itself.");
+  throw new SluiceError(
+    "app-unreachable",
+    "app.url leads back to the gateway itself: it must be the address of the app.",
+  );
 }
 
 function refused(what: string): SluiceError {

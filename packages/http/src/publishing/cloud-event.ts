@@ -29,9 +29,13 @@ export function structuredEvent(text: string, options: PublicationOptions): Even
 export function structuredBatch(text: string, options: PublicationOptions): EventDraft[] {
   const parsed = parseJson(text);
   if (!Array.isArray(parsed)) throw new SluiceError("invalid-event", "A batch must be a JSON array.");
-  if (parsed.length === 0) throw new SluiceError("invalid-event", "There is no event in the batch.");
+  if (parsed.length === 0)
+    throw new SluiceError("invalid-event", `The batch is empty; it takes 1 to ${MAX_EVENTS_PER_PUBLICATION} events.`);
   if (parsed.length > MAX_EVENTS_PER_PUBLICATION)
-    throw new SluiceError("invalid-event", `More than ${MAX_EVENTS_PER_PUBLICATION} events in one batch.`);
+    throw new SluiceError(
+      "invalid-event",
+      `The batch has ${parsed.length} events; it takes 1 to ${MAX_EVENTS_PER_PUBLICATION}.`,
+    );
   const texts = elementTexts(text);
   return eachEvent(parsed, (event: unknown, index) => structured(texts[index] ?? "", event, options));
 }

@@ -57,7 +57,10 @@ export function checkHead(path: string): number {
     size = fstatSync(handle).size;
     readSync(handle, head, 0, head.length, 0);
   } catch (error) {
-    throw new LogOpenError(`The log ${path} can't be read: ${(error as Error).message}.`, { cause: error });
+    throw new LogOpenError(
+      `The log ${path} can't be read (${(error as Error).message}): let this user read and write it.`,
+      { cause: error },
+    );
   } finally {
     if (handle !== undefined) closeSync(handle);
   }

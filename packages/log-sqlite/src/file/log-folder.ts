@@ -47,7 +47,10 @@ export function openLogFolder(folder: string, newEpoch: string): LogFolder {
   try {
     makeFolder(folder);
   } catch (error) {
-    throw new LogOpenError(`The log's folder ${folder} can't be made: ${reasonOf(error)}.`, { cause: error });
+    throw new LogOpenError(
+      `The log's folder ${folder} can't be made (${reasonOf(error)}): make it, or name another one.`,
+      { cause: error },
+    );
   }
   const path = logFileIn(folder);
   // Before anything of ours is put beside what may be somebody else's. Where our lock is, it comes first: to open and
@@ -111,7 +114,7 @@ function takeLock(folder: string): DatabaseSync {
     throw new LogOpenError(
       isBusy
         ? `The log in ${folder} is in use by another process: stop that one, or give each a folder of its own.`
-        : `The log's lock ${path} can't be taken: ${reasonOf(error)}.`,
+        : unwritable(`The log's lock ${path} can't be taken`, error),
       { cause: error },
     );
   }
@@ -138,7 +141,7 @@ function createLogFile(folder: string, epoch: string): void {
     renameSync(draft, path);
     syncFolder(folder);
   } catch (error) {
-    throw new LogOpenError(`The log ${path} can't be made: ${reasonOf(error)}.`, { cause: error });
+    throw new LogOpenError(unwritable(`The log ${path} can't be made`, error), { cause: error });
   }
 }
 
@@ -154,7 +157,7 @@ function openForWriting(path: string): DatabaseSync {
     return db;
   } catch (error) {
     db?.close();
-    throw new LogOpenError(`The log ${path} can't be opened for writing: ${reasonOf(error)}.`, { cause: error });
+    throw new LogOpenError(unwritable(`The log ${path} can't be opened for writing`, error), { cause: error });
   }
 }
 
@@ -169,6 +172,10 @@ function syncFolder(folder: string): void {
   } finally {
     if (handle !== undefined) closeSync(handle);
   }
+}
+
+function unwritable(what: string, error: unknown): string {
+  return `${what} (${reasonOf(error)}): is there room, and may this user write there? Else name another folder.`;
 }
 
 /** The message of whatever was thrown, in one line. */

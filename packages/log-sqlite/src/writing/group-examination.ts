@@ -59,7 +59,8 @@ export function examineGroup(
     decided.failures.push(...open.failures);
     open = { duplicates: [], failures: [] };
   }
-  if (nextRow < rows.length) throw new LogOpenError("The log holds events that came past the gateway.");
+  if (nextRow < rows.length)
+    throw new LogOpenError("The log holds events that another process has written: stop that one.");
   return { decided: decided.count, duplicates: decided.duplicates, failures: decided.failures };
 }
 
