@@ -113,7 +113,7 @@ describe("opening is refused, and leaves all files as they are, if", () => {
   it("the folder is a file", async () => {
     const path = join(emptyFolder(), "file");
     writeFileSync(path, "x");
-    await expect(open(path)).rejects.toThrow(LogOpenError);
+    await expect(open(path)).rejects.toThrow(/file is no folder: name one/u);
     expect(readFileSync(path, "utf8")).toBe("x");
   });
 

@@ -40,5 +40,12 @@ function readList(text: string, itemNode: SchemaNode, key: string, origin: Origi
 
 function readJson(text: string, key: string, origin: Origin): Layer {
   const { tree, faults } = parseJson(text, () => origin);
-  return { tree, faults: faults.map((fault) => ({ ...fault, key: fault.key === "" ? key : `${key}.${fault.key}` })) };
+  // Shells take quotes away.
+  const hint = text.startsWith("[") ? "; a list may also be written without brackets and quotes: a,b" : "";
+  const told = faults.map((fault) => ({
+    ...fault,
+    key: fault.key === "" ? key : `${key}.${fault.key}`,
+    message: `${fault.message}${hint}`,
+  }));
+  return { tree, faults: told };
 }

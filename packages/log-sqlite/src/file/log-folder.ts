@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { checkHead, checkLogFile } from "./log-file-check.ts";
@@ -44,6 +44,9 @@ function makeFolder(folder: string): void {
  * @throws {LogOpenError} if there is something else, something broken or somebody else
  */
 export function openLogFolder(folder: string, newEpoch: string): LogFolder {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw new LogOpenError(`${folder} is no folder: name one for the log.`);
+  }
   try {
     makeFolder(folder);
   } catch (error) {
