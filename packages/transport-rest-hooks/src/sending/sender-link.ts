@@ -1,8 +1,7 @@
 import { Worker } from "node:worker_threads";
-import type { Clock, Logger } from "@sluice/core";
+import { Restarts, type Clock, type Logger } from "@sluice/core";
 import { Pace } from "../engine/pace.ts";
 import type { HookSecret } from "../hooks/hook.ts";
-import { ThreadRestarts } from "../thread-restarts.ts";
 import type { Answer } from "./sender.ts";
 import type {
   FromSender,
@@ -57,7 +56,7 @@ const CRASHED: Answer = { kind: "failed", error: "thread", reason: "the thread t
  */
 export class SenderLink {
   readonly #options: SenderLinkOptions;
-  readonly #restarts: ThreadRestarts;
+  readonly #restarts: Restarts;
   readonly #underWay = new Map<number, (answer: Answer) => void>();
   #waiting: Waiting[] = [];
   readonly #answers: TicketedAnswer[] = [];
@@ -77,7 +76,7 @@ export class SenderLink {
 
   constructor(options: SenderLinkOptions) {
     this.#options = options;
-    this.#restarts = new ThreadRestarts(options.clock);
+    this.#restarts = new Restarts(options.clock);
     this.#worker = this.#start();
   }
 

@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
-import { SluiceError, type Clock, type Logger } from "@sluice/core";
-import { ThreadRestarts } from "../thread-restarts.ts";
+import { Restarts, SluiceError, type Clock, type Logger } from "@sluice/core";
 import type { FromStore, StoreRequest, StoredHook, StoreInit, ToStore } from "./store-messages.ts";
 import { StoreOpenError } from "./store-schema.ts";
 
@@ -32,7 +31,7 @@ interface Unanswered {
  */
 export class StoreLink {
   readonly #options: StoreLinkOptions;
-  readonly #restarts: ThreadRestarts;
+  readonly #restarts: Restarts;
   readonly #opened = Promise.withResolvers<readonly StoredHook[]>();
   readonly #unanswered = new Map<number, Unanswered>();
   readonly #location: string;
@@ -47,7 +46,7 @@ export class StoreLink {
 
   constructor(options: StoreLinkOptions) {
     this.#options = options;
-    this.#restarts = new ThreadRestarts(options.clock);
+    this.#restarts = new Restarts(options.clock);
     this.#location = options.path ?? `file:/${randomUUID()}?vfs=memdb`;
     this.#keeper = options.path === null ? new DatabaseSync(this.#location) : null;
     this.#worker = this.#start(null);
