@@ -191,6 +191,22 @@ describe("the component towards its users", () => {
     await until("a refusal", () => rig.refused.includes("rate-limited"));
     expect(await subscribe(server, "bob@example.org/x", "public/a")).toContain("subscribed");
   });
+
+  test("requests of many at once: so many wait, the others are refused, and then it goes on", async () => {
+    const server = await serve();
+    await joined(server);
+    const pings = range(0, 100).map(
+      (n) =>
+        `<iq type='get' id='p${n}' from='u${n}@example.org/x' to='pubsub.example.org'><ping xmlns='urn:xmpp:ping'/></iq>`,
+    );
+    server.send(pings.join(""));
+    await until("an answer to each", () => server.text.match(/ id="p\d+"/g)?.length === 100);
+    // All 100 come at once, unless the machine cuts them in two.
+    const refused = server.text.match(/<resource-constraint /g)?.length ?? 0;
+    expect(refused).toBeGreaterThan(0);
+    expect(refused).toBeLessThanOrEqual(100 - 64);
+    expect(await ask(server, "u99@example.org/x", "get", "<ping xmlns='urn:xmpp:ping'/>")).toContain('type="result"');
+  });
 });
 
 describe("what has arrived", () => {

@@ -17,9 +17,9 @@ const MAX_COUNTED = 10_000;
 export class ComponentService {
   readonly #shared: ComponentShared;
   readonly #subscribers: Subscribers;
-  readonly #waiting: XmlNode[] = [];
   readonly #allowances = new Map<string, Allowance>();
-  #isWorking = false;
+  #waiting = 0;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(shared: ComponentShared, subscribers: Subscribers) {
     this.#shared = shared;
@@ -43,25 +43,15 @@ export class ComponentService {
     if (!this.#allowanceOf(bareOf(from)).take()) {
       return this.#refuse(iq, from, new StanzaError("wait", "policy-violation"), "rate-limited");
     }
-    if (this.#waiting.length >= MAX_WAITING) {
-      return this.#refuse(iq, from, new StanzaError("wait", "resource-constraint"));
-    }
-    this.#waiting.push(iq);
-    if (!this.#isWorking) void this.#work();
+    if (this.#waiting >= MAX_WAITING) return this.#refuse(iq, from, new StanzaError("wait", "resource-constraint"));
+    this.#waiting += 1;
+    this.#last = this.#last.then(() => this.#answer(iq, from));
+    return undefined;
   }
 
-  async #work(): Promise<void> {
-    this.#isWorking = true;
-    for (let iq = this.#waiting.shift(); iq !== undefined; iq = this.#waiting.shift()) {
-      const from = iq.attribute("from") ?? "";
-      // In the order in which they came.
-      // oxlint-disable-next-line no-await-in-loop
-      await this.#answer(iq, from);
-    }
-    this.#isWorking = false;
-  }
-
+  /** Does not reject. */
   async #answer(iq: XmlNode, from: string): Promise<void> {
+    this.#waiting -= 1;
     const { service, pubsub, grants, logger, meter } = this.#shared;
     const answer = async (): Promise<readonly Element[]> => {
       if (iq.attribute("to")?.toLowerCase() !== service) throw new StanzaError("cancel", "item-not-found");
