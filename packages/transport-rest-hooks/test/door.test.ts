@@ -1,4 +1,5 @@
 import { ManualClock } from "@sluice/core/testing";
+import { Webhook } from "standardwebhooks";
 import { request } from "undici";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HookGateway } from "./support/hook-gateway.ts";
@@ -203,6 +204,23 @@ describe("the REST Hooks front door", () => {
     expect(receiver.received[0]?.body.toString()).toBe("2");
     const put = await gateway.ask("PUT", `/hooks/${hook.id}`, { target_url: receiver.url("/new"), event: "x" });
     expect(put.json).toMatchObject({ topics: ["**"], events: ["x"], format: "standard", target: receiver.url("/new") });
+  });
+
+  test.each(["PATCH", "PUT"])("%s with a secret is a rotation to it, and none where it is the same", async (method) => {
+    const hook = await gateway.hook(receiver.url());
+    const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+    for (let times = 0; times < 2; times += 1) {
+      const changed = await gateway.ask(method, `/hooks/${hook.id}`, { url: receiver.url(), topic: "**", secret });
+      expect(changed.status).toBe(200);
+      expect(changed.text).not.toContain("whsec_");
+    }
+    await gateway.publish("t", 1);
+    const [delivery] = await receiver.take(1);
+    const { headers, body } = delivery as NonNullable<typeof delivery>;
+    expect(String(headers["webhook-signature"]).split(" ")).toHaveLength(2);
+    for (const text of [hook.secret, secret]) {
+      expect(new Webhook(text).verify(body.toString(), headers as Record<string, string>)).toMatchObject({ data: 1 });
+    }
   });
 
   test("a handshake: pending until the target echoes the secret, and no payload before", async () => {

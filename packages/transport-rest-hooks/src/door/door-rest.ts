@@ -141,7 +141,7 @@ class RestDoor {
 
   readonly #replace: Handler = async (request, reply, caller) => {
     const hook = this.#hook(request, caller.owner);
-    const { secret: _secret, ...draft } = this.#draft(
+    const { secret, ...draft } = this.#draft(
       parseHookRequest(textOf(request), this.#options.clock.now()),
       caller,
       request,
@@ -158,18 +158,20 @@ class RestDoor {
       scheduleMs,
       expiresAtMs,
     });
+    if (secret !== null) await this.#options.hooks.rotate(hook, secret);
     return reply.send(this.#view(hook, caller.owner));
   };
 
   readonly #change: Handler = async (request, reply, caller) => {
     const hook = this.#hook(request, caller.owner);
-    const { secret: _secret, ...patch } = parseHookRequest(textOf(request), this.#options.clock.now());
+    const { secret, ...patch } = parseHookRequest(textOf(request), this.#options.clock.now());
     if (patch.topics !== undefined) checkTopics(patch.topics, caller);
     if (patch.verify !== undefined) checkVerify(patch.verify, caller);
     // Whoever was trusted when the hook was made may not be now.
     const mustVerify =
       patch.target !== undefined && !caller.isTrusted && (patch.verify ?? hook.record.verify) === "none";
     await this.#options.hooks.update(hook, mustVerify ? { ...patch, verify: "x-hook-secret" } : patch);
+    if (secret !== undefined) await this.#options.hooks.rotate(hook, secret);
     return reply.send(this.#view(hook, caller.owner));
   };
 

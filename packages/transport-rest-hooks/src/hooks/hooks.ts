@@ -223,12 +223,12 @@ export class Hooks {
     if (hook.record.status === "pending") await this.life.activate(hook, "verified");
   }
 
-  /** A new secret; the one before it signs too, for a day. */
-  async rotate(hook: LiveHook): Promise<string> {
+  /** A new secret, unless it is the one that there is; the one before it signs too, for a day. */
+  async rotate(hook: LiveHook, text: string = newSecret()): Promise<string> {
+    if (hook.record.secrets[0]?.text === text) return text;
     const nowMs = this.#options.clock.now();
-    const text = newSecret();
     const older = hook.record.secrets
-      .filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > nowMs)
+      .filter((secret) => secret.text !== text && (secret.expiresAtMs === null || secret.expiresAtMs > nowMs))
       .map((secret) => ({ ...secret, expiresAtMs: secret.expiresAtMs ?? nowMs + OVERLAP_MS }));
     const secrets = [{ text, expiresAtMs: null }, ...older].slice(0, MAX_SECRETS);
     hook.record = { ...hook.record, secrets };
