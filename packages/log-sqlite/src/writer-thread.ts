@@ -1,7 +1,7 @@
 import {
   newEpoch,
   SluiceError,
-  StoredEvent,
+  type StoredEvent,
   type Appended,
   type Bounds,
   type Clock,
@@ -13,6 +13,7 @@ import { AppendQueue, waitingBytes, type AppendQueueLimits, type WaitingAppend }
 import { KeptThread, type Opened } from "./kept-thread.ts";
 import type { LogLostError } from "./log-lost-error.ts";
 import type { AppendedMessage, AppendMessage, Former, FromWriter, ToWriter, WorkerInit } from "./messages.ts";
+import { placed } from "./placed.ts";
 import { StoringTime } from "./storing-time.ts";
 
 /** Seconds after which those are asked to come back whose events could not be taken. */
@@ -273,34 +274,6 @@ export class WriterThread {
     if (isFailing) logger?.error({ reason }, "the log can't store events; it is tried again every second");
     else logger?.info({}, "the log stores events again");
   }
-}
-
-/** The events of a group in their places, and what became of each append of it. */
-function placed(
-  epoch: string,
-  group: readonly WaitingAppend[],
-  { first, duplicates, failures }: AppendedMessage,
-): { readonly batch: readonly StoredEvent[]; readonly outcomes: readonly (readonly Appended[])[] } {
-  const batch: StoredEvent[] = [];
-  const known = new Map<number, number>();
-  for (let index = 0; index < duplicates.length; index += 2) {
-    known.set(duplicates[index] as number, duplicates[index + 1] as number);
-  }
-  const failed = new Set(failures.map(({ index }) => index));
-  let offset = 0;
-  const outcomes = group.map(({ drafts }, index) => {
-    const from = offset;
-    offset += drafts.length;
-    if (failed.has(index)) return [];
-    return drafts.map((draft, place): Appended => {
-      const duplicateOf = known.get(from + place);
-      if (duplicateOf !== undefined) return { id: draft.id, position: duplicateOf, isDuplicate: true };
-      const position = first + batch.length;
-      batch.push(new StoredEvent({ ...draft, epoch, position }));
-      return { id: draft.id, position, isDuplicate: false };
-    });
-  });
-  return { batch, outcomes };
 }
 
 function unavailable(detail: string, cause?: Error): SluiceError {
