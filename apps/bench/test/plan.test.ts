@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { planOf } from "../src/plan/plan.ts";
 import { readScenario } from "../src/plan/read-scenario.ts";
 import { scenarioFile } from "../src/plan/scenario-file.ts";
-import { casesOf, FULL, QUICK } from "../src/plan/scenario.ts";
+import { casesOf, FULL, loadsOf, QUICK } from "../src/plan/scenario.ts";
 import { gateway } from "../src/servers/gateway.ts";
 
 const option = (key: string): string => `--${key}`;
@@ -33,6 +33,7 @@ describe("what a scenario says", () => {
     expect(readScenario(FULL, said, option)).toEqual({
       name: "full",
       load: { clients: 1000, topics: 4, eventsPerSecond: 2.5, eventBytes: 1024, durationMs: 3000 },
+      sweep: null,
       leadMs: 500,
       settleMs: 1000,
       drainMs: 120_000,
@@ -54,10 +55,23 @@ describe("what a scenario says", () => {
     [{ size: 20 }, "an event needs 41 bytes to be recognised"],
     [{ topics: 501 }, "501 topics need as many clients at least, not 500"],
     [{ transports: "sse,carrier-pigeon" }, "--transports: expected some of polling, "],
+    [{ clients: "5,1", topics: 2 }, "2 topics need as many clients at least, not 1"],
+    [{ clients: "5,many" }, "--clients: expected a whole number from 1 to 100000"],
+    [{ clients: "5,50", size: "1KiB,2KiB" }, "only one of clients, topics, rate and size can have several values"],
     [{ intervals: "0s" }, "polling needs an interval above 0"],
     [{ colour: "red" }, "--colour is unknown; expected name, clients, topics, "],
   ])("%o is refused", (said, message) => {
     expect(() => readScenario(FULL, said, option)).toThrow(message);
+  });
+
+  test("several values of one part are a sweep, and one said later is none", () => {
+    const swept = readScenario(FULL, { clients: [50, "500"], rate: 20 }, option);
+    expect(swept.sweep).toEqual({ part: "clients", values: [50, 500] });
+    expect(loadsOf(swept).map(({ clients, eventsPerSecond }) => [clients, eventsPerSecond])).toEqual([
+      [50, 20],
+      [500, 20],
+    ]);
+    expect(readScenario(swept, { clients: 70 }, option)).toMatchObject({ load: { clients: 70 }, sweep: null });
   });
 });
 
@@ -82,9 +96,12 @@ describe("a scenario file", () => {
     });
   });
 
-  test("that comes with the benchmark can be read", async () => {
-    const scenario = await scenarioFile(fileURLToPath(new URL("../scenarios/many-topics.yaml", import.meta.url)));
-    expect(scenario).toMatchObject({ name: "many-topics", load: { topics: 500 }, cutMs: 0, hasStorm: false });
+  test.each([
+    ["many-topics", { load: { topics: 500 }, sweep: null, cutMs: 0, hasStorm: false }],
+    ["many-clients", { sweep: { part: "clients", values: [100, 300, 1000, 3000] } }],
+  ])("%s, which comes with the benchmark, can be read", async (name, expected) => {
+    const path = fileURLToPath(new URL(`../scenarios/${name}.yaml`, import.meta.url));
+    expect(await scenarioFile(path)).toMatchObject({ name, ...expected });
   });
 
   test.each([
@@ -119,6 +136,15 @@ describe("the plan", () => {
       "sluice SSE",
       "peer SSE",
       "sluice BOSH",
+    ]);
+  });
+
+  test("of a sweep has each load, with its value in the label", () => {
+    const sweep = { part: "clients", values: [50, 500] } as const;
+    const plan = planOf({ ...FULL, transports: ["sse"], sweep }, [gateway]);
+    expect(plan.map(({ what, load }) => [what.label, load.clients])).toEqual([
+      ["SSE, 50 clients", 50],
+      ["SSE, 500 clients", 500],
     ]);
   });
 

@@ -111,6 +111,20 @@ describe("the HTML report", () => {
     expect(widths).toEqual(Array.from({ length: 5 }, () => ["wide,920", "narrow,350"]).flat());
   });
 
+  test("has a line for each transport where the load differs, and all values in its head", () => {
+    const runs = [50, 500].flatMap((clients) =>
+      ["sse", "websocket"].map((transport) =>
+        sampleRun({ transport, label: `${transport}, ${clients} clients`, load: { ...sampleRun().load, clients } }),
+      ),
+    );
+    const html = renderHtml(sampleResults(runs));
+    expect(html).toContain("50 clients, 500 clients on 10 topics, 50 events/s of 200 B.");
+    expect(html).toContain("<h2>With the load</h2>");
+    const [plot = ""] = /<svg[^>]*aria-label="Median delay by the load".*?<\/svg>/s.exec(html) ?? [];
+    for (const text of ["SSE", "WebSocket", "50", "500", "clients →"]) expect(plot).toContain(`>${text}<`);
+    expect(renderHtml(sampleResults([sampleRun()]))).not.toContain("With the load");
+  });
+
   test("tells losses of those who were cut off as such", () => {
     const storm = { wholeAfterMs: null, losses: { lost: 12_000, doubled: 0, disordered: 0 } };
     const html = renderHtml(sampleResults([sampleRun(), sampleRun({ server: "peer", storm })]));

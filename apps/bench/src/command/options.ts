@@ -13,10 +13,13 @@ export interface OptionSpec {
 export const SCENARIO_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   transports: { value: "NAME,…", help: `Of ${TRANSPORTS.join(", ")}; all unless given.` },
   intervals: { value: "TIME,…", help: "How often pollers ask: 200ms,1s,5s." },
-  clients: { value: "N", help: "Readers, each of one topic." },
-  topics: { value: "N", help: "Topics that the readers are spread over." },
-  rate: { value: "R", help: "Events per second, over all topics." },
-  size: { value: "BYTES", help: "Of an event's data: 200, 1KiB." },
+  clients: {
+    value: "N,…",
+    help: "Readers, each of one topic. Of this and the next three one may have several values.",
+  },
+  topics: { value: "N,…", help: "Topics that the readers are spread over." },
+  rate: { value: "R,…", help: "Events per second, over all topics." },
+  size: { value: "BYTES,…", help: "Of an event's data: 200, 1KiB." },
   window: { value: "TIME", help: "How long is measured." },
   cut: { value: "TIME", help: "How long all clients are cut off; 0 leaves that part out." },
   storm: { value: "BOOLEAN", help: "Whether all connections are cut at once, too." },

@@ -29,13 +29,13 @@ export async function runScenario(scenario: Scenario, { kinds, signal, output }:
   const progress = new Progress(output, plan);
   // Whoever asked for them need not wait until all else is done to hear of it.
   for (const reason of skipped) progress.tell(`not measured: ${reason}`);
-  for (const { kind, what } of plan) {
+  for (const { kind, what, load } of plan) {
     if (signal.aborted) break;
     progress.begin();
     try {
       // Side by side they would measure each other.
       // oxlint-disable-next-line no-await-in-loop
-      const run = await measureRun(kind, what, scenario, { signal, onStep: progress.step, otherLoad });
+      const run = await measureRun(kind, what, { ...scenario, load }, { signal, onStep: progress.step, otherLoad });
       runs.push(run);
       progress.done(run);
     } catch (error) {

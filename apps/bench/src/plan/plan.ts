@@ -1,10 +1,13 @@
+import type { Load } from "../results.ts";
 import type { ServerKind, TransportCase } from "../servers/server.ts";
-import { casesOf, type Scenario } from "./scenario.ts";
+import { casesOf, loadsOf, type Scenario } from "./scenario.ts";
+import { sweptText } from "./swept.ts";
 
 /** One run of the plan. */
 export interface PlannedRun {
   readonly kind: ServerKind;
   readonly what: TransportCase;
+  readonly load: Load;
   /** How long it takes on a machine that has nothing else to do, about. */
   readonly estimateMs: number;
 }
@@ -15,12 +18,19 @@ const CLOSE_MS = 300;
 /** What comes back comes back by and by, pollers within their interval. */
 const COME_BACK_MS = 400;
 
-/** All runs, the servers of a transport one after the other: what is compared is measured in the same minutes. */
+/**
+ * All runs, the servers of a transport under a load one after the other: what is compared is measured in the same
+ * minutes. In a sweep the labels have the value, since they are to be unique.
+ */
 export function planOf(scenario: Scenario, kinds: readonly ServerKind[]): readonly PlannedRun[] {
-  return casesOf(scenario).flatMap((what) =>
-    kinds
-      .filter(({ transports }) => transports.includes(what.transport))
-      .map((kind) => ({ kind, what, estimateMs: estimateMs(scenario, what) })),
+  return casesOf(scenario).flatMap((plain) =>
+    loadsOf(scenario).flatMap((load) => {
+      const { sweep } = scenario;
+      const what = sweep === null ? plain : { ...plain, label: `${plain.label}, ${sweptText(sweep.part, load)}` };
+      return kinds
+        .filter(({ transports }) => transports.includes(what.transport))
+        .map((kind) => ({ kind, what, load, estimateMs: estimateMs({ ...scenario, load }, what) }));
+    }),
   );
 }
 

@@ -1,7 +1,7 @@
 import { STAMP_BYTES } from "../load/stamp.ts";
 import { PEER_NAMES } from "../peers/peers.ts";
 import { parseCount, parseDuration, parseList, parseNames, parseRate, parseSize, QuantityError } from "./quantity.ts";
-import { TRANSPORTS, type Scenario } from "./scenario.ts";
+import { loadsOf, TRANSPORTS, type Scenario, type SweptPart } from "./scenario.ts";
 
 /** A scenario that can't be, in one sentence. */
 export class ScenarioError extends Error {
@@ -10,9 +10,19 @@ export class ScenarioError extends Error {
 
 type Change = (scenario: Scenario, value: unknown) => Scenario;
 
+/** Of one value or, for a sweep, of several; the last one to be said holds. */
 const load =
-  (name: keyof Scenario["load"], parse: (value: unknown) => number): Change =>
-  (scenario, value) => ({ ...scenario, load: { ...scenario.load, [name]: parse(value) } });
+  (part: SweptPart, parse: (value: unknown) => number): Change =>
+  (scenario, value) => {
+    const values = [...new Set(parseList(value).map(parse))];
+    const [first = 0] = values;
+    const kept = scenario.sweep?.part === part ? null : scenario.sweep;
+    if (kept !== null && values.length > 1) {
+      throw new ScenarioError("only one of clients, topics, rate and size can have several values");
+    }
+    const sweep = values.length > 1 ? { part, values } : kept;
+    return { ...scenario, load: { ...scenario.load, [part]: first }, sweep };
+  };
 
 /** What a file and the flags may say; both are read alike. */
 const CHANGES: Readonly<Record<string, Change>> = {
@@ -21,7 +31,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
   topics: load("topics", parseCount(1, 10_000)),
   rate: load("eventsPerSecond", parseRate),
   size: load("eventBytes", parseSize),
-  window: load("durationMs", parseDuration),
+  window: (scenario, value) => ({ ...scenario, load: { ...scenario.load, durationMs: parseDuration(value) } }),
   lead: (scenario, value) => ({ ...scenario, leadMs: parseDuration(value) }),
   settle: (scenario, value) => ({ ...scenario, settleMs: parseDuration(value) }),
   drain: (scenario, value) => ({ ...scenario, drainMs: parseDuration(value) }),
@@ -29,7 +39,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
   cut: (scenario, value) => ({ ...scenario, cutMs: parseDuration(value) }),
   storm: (scenario, value) => ({ ...scenario, hasStorm: parseNames(["true", "false"])(value)[0] === "true" }),
   transports: (scenario, value) => ({ ...scenario, transports: parseNames(TRANSPORTS)(value) }),
-  intervals: (scenario, value) => ({ ...scenario, pollIntervalsMs: parseList(value).map(parseDuration) }),
+  intervals: (scenario, value) => ({ ...scenario, pollIntervalsMs: [...new Set(parseList(value).map(parseDuration))] }),
   peers: (scenario, value) => ({ ...scenario, peers: parseNames(PEER_NAMES)(value) }),
   client_processes: (scenario, value) => ({ ...scenario, clientProcesses: parseCount(1, 64)(value) }),
 };
@@ -68,10 +78,13 @@ export function parsedAt<Parsed>(where: string, parse: () => Parsed): Parsed {
 }
 
 function checked(scenario: Scenario): Scenario {
-  const { clients, topics, durationMs, eventBytes } = scenario.load;
-  if (topics > clients) throw new ScenarioError(`${topics} topics need as many clients at least, not ${clients}`);
-  if (durationMs === 0) throw new ScenarioError("the window is empty");
-  if (eventBytes < STAMP_BYTES + 2) throw new ScenarioError(`an event needs ${STAMP_BYTES + 2} bytes to be recognised`);
+  for (const { clients, topics, durationMs, eventBytes } of loadsOf(scenario)) {
+    if (topics > clients) throw new ScenarioError(`${topics} topics need as many clients at least, not ${clients}`);
+    if (durationMs === 0) throw new ScenarioError("the window is empty");
+    if (eventBytes < STAMP_BYTES + 2) {
+      throw new ScenarioError(`an event needs ${STAMP_BYTES + 2} bytes to be recognised`);
+    }
+  }
   if (scenario.pollIntervalsMs.includes(0)) throw new ScenarioError("polling needs an interval above 0");
   return scenario;
 }

@@ -1,10 +1,15 @@
 import type { Load } from "../results.ts";
 import type { TransportCase } from "../servers/server.ts";
 
-/** What is to be measured: one load, for each transport. */
+/** A part of the load that may take several values, one after the other. */
+export type SweptPart = "clients" | "topics" | "eventsPerSecond" | "eventBytes";
+
+/** What is to be measured: one load, for each transport; or several that differ in one part. */
 export interface Scenario {
   readonly name: string;
   readonly load: Load;
+  /** `null`: it is one load. */
+  readonly sweep: { readonly part: SweptPart; readonly values: readonly number[] } | null;
   /** The load goes on for so long before it is measured; polling by the clock begins an interval earlier. */
   readonly leadMs: number;
   /** How long the server is left alone before its memory is looked at. */
@@ -43,6 +48,7 @@ export const TRANSPORTS: readonly string[] = Object.keys(NAMES);
 export const FULL: Scenario = {
   name: "full",
   load: { clients: 500, topics: 2, eventsPerSecond: 10, eventBytes: 200, durationMs: 10_000 },
+  sweep: null,
   leadMs: 1000,
   settleMs: 500,
   drainMs: 5000,
@@ -68,15 +74,24 @@ export const QUICK: Scenario = {
   pollIntervalsMs: [200, 1000],
 };
 
+/** All loads that a scenario asks for. */
+export function loadsOf({ load, sweep }: Scenario): readonly Load[] {
+  return sweep === null ? [load] : sweep.values.map((value) => ({ ...load, [sweep.part]: value }));
+}
+
 /** What is measured of each transport; polling once for each interval. */
 export function casesOf({ transports, pollIntervalsMs }: Scenario): readonly TransportCase[] {
   return transports.flatMap((transport): readonly TransportCase[] =>
-    transport === "polling"
-      ? pollIntervalsMs.map((intervalMs) => ({
-          transport,
-          intervalMs,
-          label: `polling every ${intervalMs / 1000} s`,
-        }))
-      : [{ transport, intervalMs: null, label: NAMES[transport] ?? transport }],
+    (transport === "polling" ? pollIntervalsMs : [null]).map((intervalMs) => ({
+      transport,
+      intervalMs,
+      label: caseName(transport, intervalMs),
+    })),
   );
+}
+
+/** What people call it: `polling every 1 s`, `SSE`. */
+export function caseName(transport: string, intervalMs: number | null): string {
+  const name = NAMES[transport] ?? transport;
+  return intervalMs === null ? name : `${name} every ${intervalMs / 1000} s`;
 }

@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
+import type { SweptPart } from "../plan/scenario.ts";
+import { sweptPart, sweptText } from "../plan/swept.ts";
 import type { Results, Run } from "../results.ts";
 import { COLOURS } from "./colours.ts";
-import { digits, duration, grouped, size, span } from "./figures.ts";
+import { digits, duration, grouped, span } from "./figures.ts";
 import { DELIVERY, NAME, SERVER, WIRE, type ColumnGroup } from "./columns.ts";
 import { cpuBars, memoryBars, wireBars } from "./plots/cost-plots.ts";
 import { delayByInterval, delayRows } from "./plots/delay-plots.ts";
 import { isOurs, NARROW, WIDE, type Layout } from "./plots/frame.ts";
 import { recoveryDots } from "./plots/recovery-plot.ts";
+import { sweptCpu, sweptDelay, sweptMemory } from "./plots/sweep-plots.ts";
 import { allLosses, disturbance, isWhole, lossesText, nameOf } from "./run-figures.ts";
 
 const STYLE = COLOURS + readFileSync(new URL("report.css", import.meta.url), "utf8");
@@ -14,6 +17,7 @@ const STYLE = COLOURS + readFileSync(new URL("report.css", import.meta.url), "ut
 /** The results as one HTML page that needs nothing beside it: no script, no font, no request. */
 export function renderHtml(results: Results): string {
   const { runs, skipped } = results;
+  const part = sweptPart(runs.map(({ load }) => load));
   return [
     "<!doctype html>",
     '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -23,12 +27,14 @@ export function renderHtml(results: Results): string {
     `<p>${escape(headline(results))}</p></header>`,
     "<main>",
     verdict(results),
+    part === null ? "" : sweep(runs, part),
     section(
       "How late",
       "From the moment when an event was due to be published to its arrival at the client. The darker, the more events took so long; the marks are the median and the 99th percentile, the thin line goes on to the worst.",
       (layout) => delayRows(runs, layout),
     ),
-    runs.some((run) => isOurs(run) && run.intervalMs !== null)
+    // Over the loads of a sweep it would be drawn upon itself.
+    part === null && runs.some((run) => isOurs(run) && run.intervalMs !== null)
       ? section(
           "What an interval costs",
           "A poll sees an event half an interval late at the median, a whole one at worst. The grey lines are the medians of the transports that push.",
@@ -63,14 +69,28 @@ export function renderHtml(results: Results): string {
 }
 
 function headline({ runs, machine, startedAt, durationMs }: Results): string {
-  const [first] = runs;
-  const load =
-    first === undefined
-      ? ""
-      : `${grouped(first.load.clients)} clients on ${grouped(first.load.topics)} topics, ` +
-        `${digits(first.load.eventsPerSecond)} events/s of ${size(first.load.eventBytes)}. `;
   const when = `${startedAt.slice(0, 16).replace("T", " ")} UTC`;
-  return `${load}${machine.cpu}, ${machine.cores} cores shared with the clients; ${when}, ${span(durationMs)} in all.`;
+  return `${loadText(runs)}${machine.cpu}, ${machine.cores} cores shared with the clients; ${when}, ${span(durationMs)} in all.`;
+}
+
+/** The load, with all values of what differs. */
+function loadText(runs: readonly Run[]): string {
+  const loads = runs.map(({ load }) => load);
+  const all = (part: SweptPart): string => [...new Set(loads.map((load) => sweptText(part, load)))].join(", ");
+  if (loads.length === 0) return "";
+  return `${all("clients")} on ${all("topics")}, ${all("eventsPerSecond")} of ${all("eventBytes")}. `;
+}
+
+/** What becomes of it when the load differs. */
+function sweep(runs: readonly Run[], part: SweptPart): string {
+  return section(
+    "With the load",
+    "Median delay, and CPU per delivered event and memory per client of the server, a line for each transport.",
+    (layout) =>
+      sweptDelay(runs, part, layout) +
+      (runs.every(({ cpu }) => cpu === null) ? "" : sweptCpu(runs, part, layout)) +
+      (runs.every(({ memory }) => memory === null) ? "" : sweptMemory(runs, part, layout)),
+  );
 }
 
 /** What comes before all figures: whether they can be believed. */

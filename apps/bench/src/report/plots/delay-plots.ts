@@ -3,6 +3,7 @@ import type { Run } from "../../results.ts";
 import { duration, figure } from "../figures.ts";
 import { nameOf } from "../run-figures.ts";
 import {
+  apart,
   axisMs,
   decades,
   draw,
@@ -83,6 +84,11 @@ export function delayByInterval(runs: readonly Run[], layout: Layout): string {
     { interval: intervalMs, delay: delay.p99Ms, what: "p99" },
   ]);
   const isNarrow = layout === NARROW;
+  const labels = apart(
+    pushing,
+    ({ delay }) => delay.p50Ms,
+    (at) => at * 1.6,
+  ).map(({ item, at }) => ({ at, name: `${nameOf(item)} ${duration(item.delay.p50Ms)}` }));
   return draw("Delay of polling by its interval", layout, {
     height: 400,
     marginTop: 40,
@@ -101,7 +107,9 @@ export function delayByInterval(runs: readonly Run[], layout: Layout): string {
     color: { domain: ["p50", "p99"], range: [FIRST, SECOND] },
     marks: [
       Plot.ruleY(pushing, { y: ({ delay }: Run) => delay.p50Ms, stroke: QUIET }),
-      isNarrow ? null : Plot.text(spread(pushing), { ...beside, y: "at", text: "name" }),
+      isNarrow
+        ? null
+        : Plot.text(labels, { y: "at", text: "name", frameAnchor: "right", textAnchor: "start", dx: 6, fill: QUIET }),
       Plot.line(points, { x: "interval", y: "delay", z: "what", stroke: "what", strokeWidth: 2 }),
       Plot.dot(points, { x: "interval", y: "delay", fill: "what", r: 4 }),
       ...(["p50", "p99"] as const).map((what) =>
@@ -118,17 +126,4 @@ export function delayByInterval(runs: readonly Run[], layout: Layout): string {
       ),
     ],
   });
-}
-
-const beside = { frameAnchor: "right", textAnchor: "start", dx: 6, fill: QUIET } as const;
-
-/** Labels of lines that lie close together, set at least so far apart that they can be read. */
-function spread(runs: readonly Run[]): readonly { name: string; at: number }[] {
-  let last = 0;
-  return runs
-    .toSorted((one, other) => one.delay.p50Ms - other.delay.p50Ms)
-    .map((run) => {
-      last = Math.max(run.delay.p50Ms, last * 1.6);
-      return { name: `${nameOf(run)} ${duration(run.delay.p50Ms)}`, at: last };
-    });
 }

@@ -36,7 +36,10 @@ export const isOurs = ({ server }: Run): boolean => server === "sluice";
 
 /** A plot with a row for each run, as SVG. */
 export function drawRows(title: string, runs: readonly Run[], layout: Layout, options: Plot.PlotOptions): string {
-  const { row, left } = layout;
+  const { row } = layout;
+  // In a sweep, and with peers, names are longer than those of the transports.
+  const left =
+    layout === NARROW ? layout.left : Math.max(layout.left, 7 * Math.max(...runs.map((run) => nameOf(run).length)));
   return draw(title, layout, {
     height: row * runs.length + HEAD + FOOT,
     marginTop: HEAD,
@@ -61,11 +64,11 @@ export function draw(title: string, { width }: Layout, options: Plot.PlotOptions
   return plot.outerHTML;
 }
 
-function rowNames(runs: readonly Run[], { left, insetTop, row }: Layout): readonly Plot.Markish[] {
-  const isBeside = left > row;
-  const place = isBeside
-    ? ({ textAnchor: "end", dx: -10 } as const)
-    : ({ textAnchor: "start", dy: insetTop / 2 - row / 2 } as const);
+function rowNames(runs: readonly Run[], layout: Layout): readonly Plot.Markish[] {
+  const place =
+    layout === NARROW
+      ? ({ textAnchor: "start", dy: (layout.insetTop - layout.row) / 2 } as const)
+      : ({ textAnchor: "end", dx: -10 } as const);
   return [true, false].map((ours) =>
     Plot.text(
       runs.filter((run) => isOurs(run) === ours),
@@ -106,6 +109,22 @@ export function decades(label: string, values: readonly number[]): Plot.ScaleOpt
   const [from, to] = [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))];
   const ticks = Array.from({ length: to - from + 1 }, (_, index) => 10 ** (from + index));
   return { type: "log", label, grid: true, domain: [10 ** from, 10 ** to], ticks, tickFormat: axisMs, clamp: true };
+}
+
+/** Where labels stand that would lie upon each other: from the lowest on, each no nearer to the one below than `next` says. */
+export function apart<Item>(
+  items: readonly Item[],
+  of: (item: Item) => number,
+  next: (at: number) => number,
+): readonly { readonly item: Item; readonly at: number }[] {
+  let lowest = Number.NEGATIVE_INFINITY;
+  return items
+    .toSorted((one, other) => of(one) - of(other))
+    .map((item) => {
+      const at = Math.max(of(item), lowest);
+      lowest = next(at);
+      return { item, at };
+    });
 }
 
 /** `100 ms`, `5 s`, for an axis. */
