@@ -113,7 +113,7 @@ describe.skipIf(skipped !== null)(`in Chromium${skipped === null ? "" : ` (skipp
   );
 
   test("tabs that share a connection through a hostile proxy: none lost, none doubled, in order", async () => {
-    const count = 2000;
+    const count = 4000;
     const chance = new Chance(SEED);
     const gateway = await TestGateway.start(STORM_GATEWAY);
     const proxy = await HostileProxy.start(gateway.url, STORM, chance);

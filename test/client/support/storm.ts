@@ -64,7 +64,7 @@ export async function publishNumbers(
     await publisher.publish(...Array.from({ length: size }, (_, index) => ({ topic, data: first + index })));
     next += size;
     // The pace of a publisher, not a wait for something.
-    await delay(chance.between(0, 30));
+    await delay(chance.between(0, 10));
   }
 }
 
