@@ -12,7 +12,9 @@ const GROWTH_MS = 100;
  *
  * A burst of work begins gently, for what it sets off takes other threads' and other machines' time as well: 500 deliveries
  * are begun over a tenth of a second. The longer the work goes on, the larger the portions: what is sustained gets all
- * that there is.
+ * that there is. With 8 pieces instead of 4, 500 deliveries were acknowledged after 39 ms in the mean instead of 70, and
+ * the 99th percentile of WebSocket readers was 10.9 ms instead of 6.4, where it is 4.7 without hooks (two cores, few
+ * rounds).
  */
 export class Pace {
   readonly #work: (isOver: () => boolean) => boolean;
