@@ -134,7 +134,7 @@ export class GatewayProcess {
  * Ports that nobody listens on. They must stay the same over restarts, so the system can't choose them each time; and it
  * gives those from 32768 on to whoever connects to something, also while the gateway is down.
  */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {
     const port = randomInt(10_000, 32_768);

@@ -110,7 +110,7 @@ describe("starting", () => {
 describe("kill -9", () => {
   test("what was acknowledged is there after it, and cursors go on", async () => {
     await bench.configure({ log: { kind: "sqlite", path: "data" } });
-    const first = await bench.serve();
+    const first = await bench.serveInPlace();
     await bench.publish(first, "t", [1, 2, 3]);
     const page = (await (await fetch(`${first.url}/realtime/events?topic=t&after=earliest&limit=2`)).json()) as Page;
     first.process.kill("SIGKILL");

@@ -19,7 +19,7 @@ const numbers = (process: SluiceProcess): readonly unknown[] => process.json.map
 describe.each(TRANSPORTS)("watch by %s", (transport) => {
   test("follows through a restart: nothing lost, nothing twice", async () => {
     await bench.configure({ log: { kind: "sqlite", path: "data" } });
-    const first = await bench.serve();
+    const first = await bench.serveInPlace();
     const process = watch(first, "a/*", "--transport", transport);
     await untilConnected(process);
     await bench.publish(first, "a/b", [1, 2, 3]);

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
+import { freePorts } from "../../../../test/support/gateway-process.ts";
 import { sluice, SluiceProcess, type Ended } from "./sluice-process.ts";
 
 /** A gateway in a process of its own. */
@@ -56,6 +57,12 @@ export class Bench {
     const process = this.start(["serve", ...args]);
     const ready = await process.until("readiness", () => process.json.find(({ msg }) => msg === "ready"));
     return { process, url: String(ready["public"]), adminUrl: String(ready["admin"]) };
+  }
+
+  /** The same, for a gateway that is going to be started again where it was. */
+  async serveInPlace(): Promise<ServedGateway> {
+    const [publicPort, adminPort] = await freePorts(2);
+    return this.serve("--set", `public.listen=127.0.0.1:${publicPort}`, "--set", `admin.listen=127.0.0.1:${adminPort}`);
   }
 
   /** The same gateway once more, where it was. */
