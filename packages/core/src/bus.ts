@@ -2,6 +2,7 @@ import { Audience, Encodings, type Member } from "./audience.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { CLOSE_REASONS, type CloseReason } from "./close-reason.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
+import { errorFields } from "./errors.ts";
 import type { EventDraft, StoredEvent } from "./event.ts";
 import type { Appended, EventLog, Page } from "./event-log.ts";
 import type { Gap } from "./gap.ts";
@@ -233,7 +234,7 @@ export class Bus implements SubscriptionHost {
   }
 
   failed(error: unknown): CloseReason {
-    this.#logger?.error({ err: error }, "a reader could not be served from the log");
+    this.#logger?.error(errorFields(error), "a reader could not be served from the log, and has to come again");
     return CLOSE_REASONS.internal;
   }
 

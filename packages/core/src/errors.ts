@@ -132,3 +132,10 @@ export class SluiceError extends Error {
     });
   }
 }
+
+/** How an error is logged: one of ours by what it says and what caused it, any other with its stack. */
+export function errorFields(error: unknown): { readonly reason: string } | { readonly err: unknown } {
+  if (!(error instanceof SluiceError)) return { err: error };
+  const { cause } = error;
+  return { reason: cause instanceof Error ? `${error.message} ${cause.message}` : error.message };
+}

@@ -121,7 +121,7 @@ class Running {
       if (needsRestart.length === 0) this.#logger.info({}, "reloaded");
       else this.#logger.warn({ needs_restart: needsRestart }, "reloaded; some of it waits for a restart");
     } catch (error) {
-      this.#logger.error({ err: error }, "the reload failed; the old configuration stays");
+      this.#logger.error({ reason: oneLine(error) }, "the reload failed; the old configuration stays");
     }
   }
 

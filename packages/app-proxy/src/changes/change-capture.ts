@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Bus, Clock, Logger, Meter } from "@sluice/core";
+import { errorFields, type Bus, type Clock, type Logger, type Meter } from "@sluice/core";
 import { changeEvent, isJson, isPublishOff, type Change } from "./change-event.ts";
 import type { Escort, Hold } from "../forwarding/escort.ts";
 import { setField, type HeaderList } from "../forwarding/header-list.ts";
@@ -77,7 +77,10 @@ export class ChangeCapture implements Escort {
     } catch (error) {
       this.#context.onLost();
       meter.refused("app-proxy", "log-unavailable");
-      logger.error({ err: error, topic }, "a change was made by the app and could not be published");
+      logger.error(
+        { topic, ...errorFields(error) },
+        "the app has made a change that could not be published: nobody is told of it",
+      );
       return false;
     }
   }

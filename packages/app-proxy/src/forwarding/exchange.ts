@@ -174,7 +174,8 @@ export class Exchange {
       response.writeHead(answer.statusCode ?? 502, answer.statusMessage, headers);
     } catch (error) {
       // What Node's parser took and its writer does not: a control character, say.
-      this.#context.logger.warn({ err: error }, "the app's answer can't be passed on");
+      const { url: app } = this.#context.app.options;
+      this.#context.logger.warn({ app, reason: String(error) }, "the app's answer is not valid HTTP");
       return this.#refuse(new SluiceError("app-unreachable", "The app's answer is not valid HTTP.", { cause: error }));
     }
     body.onEnd = () => this.#end();
