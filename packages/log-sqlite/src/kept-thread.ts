@@ -105,7 +105,7 @@ export class KeptThread<To, From extends { readonly kind: string }> {
     this.#restarts.started();
     worker.on("message", (message: From & First) => {
       if (message.kind === "refused") reason = new LogOpenError(`${message.reason}.`);
-      else this.#receive(message);
+      else this.#receive(init.role, message);
     });
     worker.on("messageerror", (error: Error) => {
       reason = error;
@@ -124,9 +124,10 @@ export class KeptThread<To, From extends { readonly kind: string }> {
     return worker;
   }
 
-  #receive(message: From): void {
+  #receive(role: WorkerInit["role"], message: From): void {
     if (message.kind !== "opened") return this.#options.onMessage(message);
     this.#isUp = true;
+    if (this.#hasOpened) this.#options.logger?.info({ thread: role }, "a thread of the log is there again");
     this.#hasOpened = true;
     this.#options.onOpened(message as Opened<From>);
     this.#opened.resolve(message as Opened<From>);

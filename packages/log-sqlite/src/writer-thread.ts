@@ -271,7 +271,8 @@ export class WriterThread {
     if (isFailing === this.#isDiskFailing) return;
     this.#isDiskFailing = isFailing;
     const { logger } = this.#options;
-    if (isFailing) logger?.error({ reason }, "the log can't store events; it is tried again every second");
+    const text = "the log can't store events: a full or failing disk, as a rule; it is tried again every second";
+    if (isFailing) logger?.error({ reason }, text);
     else logger?.info({}, "the log stores events again");
   }
 }
