@@ -3,8 +3,7 @@ import { expect, test } from "vitest";
 import type { Scenario } from "../src/plan/scenario.ts";
 import type { Run } from "../src/results.ts";
 import { inPieces } from "./support/in-pieces.ts";
-import { CLIENTS, measured, NO_LOSSES, TOPICS } from "./support/measured.ts";
-
+import { CLIENTS, LOSSY, measured, NO_LOSSES, TOPICS } from "./support/measured.ts";
 import { ScriptedServer, type Script } from "./support/scripted-server.ts";
 
 const TRANSPORTS = ["polling", "sse", "websocket", "xmpp-tcp", "rest-hooks"] as const;
@@ -21,12 +20,13 @@ async function measure(
 test.each(TRANSPORTS)(
   "%s: what is dropped, doubled, put out of order and delayed is found to the last event",
   async (transport) => {
-    const { run, server } = await measure(transport, {
+    const script: Script = {
       isDropped: (number) => number % 7 === 3,
       isDoubled: (number) => number % 5 === 1,
       isLate: (number) => number % 10 === 5,
       delayMs: 300,
-    });
+    };
+    const { run, server } = await measure(transport, script, LOSSY);
     const { dropped, doubled, late } = server.counts;
     expect(Math.min(dropped, doubled, late)).toBeGreaterThan(0);
     const readers = CLIENTS / TOPICS;
@@ -70,7 +70,7 @@ test.each([
   { resumeShift: 1, losses: { lost: CLIENTS, doubled: 0, disordered: 0 } },
   { resumeShift: -1, losses: { lost: 0, doubled: CLIENTS, disordered: 0 } },
 ])("a client that comes back to $resumeShift places beside its own is found out", async ({ resumeShift, losses }) => {
-  const { run } = await measure("sse", { resumeShift }, { cutMs: 200 });
+  const { run } = await measure("sse", { resumeShift }, { ...LOSSY, cutMs: 200 });
   expect(run.losses).toEqual(NO_LOSSES);
   expect(run.catchUp).toMatchObject({ cutMs: 200, losses });
   expect(run.catchUp?.wholeAfterMs === null).toBe(resumeShift > 0);

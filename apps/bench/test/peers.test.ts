@@ -14,7 +14,7 @@ const found = await Promise.all(
 );
 
 /** Pushpin takes no more than two dozen publications per second, one after the other. */
-const GENTLE = { load: { ...TINY.load, eventsPerSecond: 20, durationMs: 600 }, drainMs: 3000 };
+const GENTLE = { load: { ...TINY.load, eventsPerSecond: 20, durationMs: 600 } };
 
 for (const { name, peer, missing } of found) {
   describe.skipIf(missing !== null)(missing === null ? name : `${name} (${missing})`, () => {
