@@ -22,7 +22,7 @@ describe.skipIf(skipped !== null)(`in Chromium${skipped === null ? "" : ` (skipp
   const open: { close(): Promise<void> | void }[] = [];
   beforeAll(async () => {
     [chromium, pages] = await Promise.all([Chromium.start(), PageServer.start()]);
-  }, 60_000);
+  });
   afterEach(async () => {
     for (const one of open.splice(0).toReversed()) await one.close();
   });
@@ -70,47 +70,43 @@ describe.skipIf(skipped !== null)(`in Chromium${skipped === null ? "" : ` (skipp
   });
 
   const shared = "ten tabs share one connection; each gets every event, also when the one that holds it is closed";
-  test.each(["websocket", "sse"] as const)(
-    `${shared}: %s`,
-    async (transport) => {
-      const gateway = await TestGateway.start(STORM_GATEWAY);
-      open.push(gateway);
-      const topic = freshTopic("tabs");
-      const tabs: Page[] = [];
-      for (let count = 0; count < 10; count += 1) {
-        const tab = await newPage();
-        tabs.push(tab);
-        await tab.evaluate(shareNumbers, { url: gateway.url, topic, options: { transport } });
-        await until(`tab ${count} is open`, () => tab.evaluate(() => shown().state === "open"));
-      }
-      expect(await gateway.connections(transport)).toBe(1);
-      const publish = (from: number, to: number): Promise<unknown> =>
-        gateway.publisher.publish(
-          ...Array.from({ length: to - from + 1 }, (_, index) => ({ topic, data: from + index })),
-        );
-      const has = (tab: Page, count: number): Promise<boolean> =>
-        tab.evaluate((wanted) => shown().numbers.length >= wanted, count);
-      await publish(1, 200);
-      for (const tab of tabs) await until("200 events in each tab", () => has(tab, 200));
-      // The first one has held the connection since before the others came.
-      const leader = tabs.shift() as Page;
-      const publishing = (async () => {
-        for (let from = 201; from <= 1200; from += 10) await publish(from, from + 9);
-      })();
-      await until("events are on their way", () => has(leader, 300));
-      await leader.close();
-      await publishing;
-      for (const tab of tabs) {
-        await until("1200 events in each tab", () => has(tab, 1200));
-        const { numbers, gaps } = await tab.evaluate(() => shown());
-        expect([faultIn(numbers, 1200), gaps]).toEqual([null, 0]);
-      }
-      await gateway.untilConnections(transport, 1);
-      for (const tab of tabs) await tab.close();
-      await gateway.untilConnections(transport, 0);
-    },
-    120_000,
-  );
+  test.each(["websocket", "sse"] as const)(`${shared}: %s`, async (transport) => {
+    const gateway = await TestGateway.start(STORM_GATEWAY);
+    open.push(gateway);
+    const topic = freshTopic("tabs");
+    const tabs: Page[] = [];
+    for (let count = 0; count < 10; count += 1) {
+      const tab = await newPage();
+      tabs.push(tab);
+      await tab.evaluate(shareNumbers, { url: gateway.url, topic, options: { transport } });
+      await until(`tab ${count} is open`, () => tab.evaluate(() => shown().state === "open"));
+    }
+    expect(await gateway.connections(transport)).toBe(1);
+    const publish = (from: number, to: number): Promise<unknown> =>
+      gateway.publisher.publish(
+        ...Array.from({ length: to - from + 1 }, (_, index) => ({ topic, data: from + index })),
+      );
+    const has = (tab: Page, count: number): Promise<boolean> =>
+      tab.evaluate((wanted) => shown().numbers.length >= wanted, count);
+    await publish(1, 200);
+    for (const tab of tabs) await until("200 events in each tab", () => has(tab, 200));
+    // The first one has held the connection since before the others came.
+    const leader = tabs.shift() as Page;
+    const publishing = (async () => {
+      for (let from = 201; from <= 1200; from += 10) await publish(from, from + 9);
+    })();
+    await until("events are on their way", () => has(leader, 300));
+    await leader.close();
+    await publishing;
+    for (const tab of tabs) {
+      await until("1200 events in each tab", () => has(tab, 1200));
+      const { numbers, gaps } = await tab.evaluate(() => shown());
+      expect([faultIn(numbers, 1200), gaps]).toEqual([null, 0]);
+    }
+    await gateway.untilConnections(transport, 1);
+    for (const tab of tabs) await tab.close();
+    await gateway.untilConnections(transport, 0);
+  });
 
   test("tabs that share a connection through a hostile proxy: none lost, none doubled, in order", async () => {
     const count = 4000;
@@ -182,7 +178,7 @@ describe.skipIf(skipped !== null)(`in Chromium${skipped === null ? "" : ` (skipp
     await publish(one, 1001, 1001);
     expect((await expectNumbers(last, 104)).at(-1)).toBe(1001);
     expect(await gateway.connections("websocket")).toBe(1);
-  }, 120_000);
+  });
 
   test("a tab that is out of sight for long sleeps until it is seen again", async () => {
     const gateway = await TestGateway.start(STORM_GATEWAY);

@@ -50,7 +50,7 @@ describe("the packed client", () => {
       { topic: "orders/1", data: { pizza: "margherita" } },
       { topic: "orders/2", data: { pizza: "last" } },
     );
-  }, 120_000);
+  });
   afterAll(async () => {
     await gateway.close();
     await rm(home, { recursive: true, force: true });
@@ -69,26 +69,22 @@ describe("the packed client", () => {
     expect(stdout).toBe("margherita\nlast\nfunction\n");
   });
 
-  test.skipIf(skipped !== null)(
-    `runs in a Vite page${skipped === null ? "" : ` (skipped: ${skipped})`}`,
-    async () => {
-      const root = join(home, "page");
-      await mkdir(root);
-      await writeFile(join(root, "index.html"), VITE_PAGE);
-      await writeFile(join(root, "main.js"), VITE_MAIN);
-      await build({ root, configFile: false, logLevel: "error" });
-      const server = await preview({ root, configFile: false, preview: { host: "127.0.0.1", port: 0 } });
-      const chromium = await Chromium.start();
-      try {
-        const page = await chromium.context.newPage();
-        await page.goto(`${server.resolvedUrls?.local[0]}?gateway=${encodeURIComponent(gateway.url)}`);
-        await until("two items", async () => (await page.locator("li").count()) === 2);
-        expect(await page.locator("li").allTextContents()).toEqual(["margherita", "last"]);
-      } finally {
-        await chromium.close();
-        await server.close();
-      }
-    },
-    60_000,
-  );
+  test.skipIf(skipped !== null)(`runs in a Vite page${skipped === null ? "" : ` (skipped: ${skipped})`}`, async () => {
+    const root = join(home, "page");
+    await mkdir(root);
+    await writeFile(join(root, "index.html"), VITE_PAGE);
+    await writeFile(join(root, "main.js"), VITE_MAIN);
+    await build({ root, configFile: false, logLevel: "error" });
+    const server = await preview({ root, configFile: false, preview: { host: "127.0.0.1", port: 0 } });
+    const chromium = await Chromium.start();
+    try {
+      const page = await chromium.context.newPage();
+      await page.goto(`${server.resolvedUrls?.local[0]}?gateway=${encodeURIComponent(gateway.url)}`);
+      await until("two items", async () => (await page.locator("li").count()) === 2);
+      expect(await page.locator("li").allTextContents()).toEqual(["margherita", "last"]);
+    } finally {
+      await chromium.close();
+      await server.close();
+    }
+  });
 });

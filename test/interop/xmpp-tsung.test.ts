@@ -45,6 +45,5 @@ describe.skipIf(skipped !== null)(`Tsung${skipped === null ? "" : ` (skipped: ${
       expect(counted.get("finish_users_count")).toBe(SESSIONS);
       await gateway.untilConnections("xmpp", 0);
     },
-    90_000,
   );
 });

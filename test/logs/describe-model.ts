@@ -182,36 +182,32 @@ async function run(
 
 /** Any interleaving of appends, trimming, reading, the passing of time and restarts does what the model does. */
 export function describeModel(kind: LogKind): void {
-  it(
-    "is, in any interleaving of append, trim, read and restart, like a simple model",
-    { timeout: 60_000 },
-    async () => {
-      await fc.assert(
-        fc.asyncProperty(fc.array(command(kind.isDurable), { minLength: 5, maxLength: 60 }), async (steps) => {
-          const clock = new ManualClock();
-          const model = new Model();
-          const underTest = await kind.open({ retention: UNLIMITED, deduplicationMs: DEDUPLICATION_MS, clock });
-          try {
-            let { log } = underTest;
-            for (const step of steps) {
-              // oxlint-disable no-await-in-loop -- one step after the other
-              if (step.kind === "restart") {
-                log = await underTest.restart(step.how);
-                log.setRetention(model.retention);
-                model.trim(clock.monotonic());
-              } else {
-                await run(log, model, clock, step);
-              }
-              await trimmedThrough(log, model.trimmed);
-              // oxlint-enable no-await-in-loop
-              expect(log.bounds()).toEqual({ trimmedThrough: model.trimmed, newest: model.events.length });
+  it("is, in any interleaving of append, trim, read and restart, like a simple model", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(command(kind.isDurable), { minLength: 5, maxLength: 60 }), async (steps) => {
+        const clock = new ManualClock();
+        const model = new Model();
+        const underTest = await kind.open({ retention: UNLIMITED, deduplicationMs: DEDUPLICATION_MS, clock });
+        try {
+          let { log } = underTest;
+          for (const step of steps) {
+            // oxlint-disable no-await-in-loop -- one step after the other
+            if (step.kind === "restart") {
+              log = await underTest.restart(step.how);
+              log.setRetention(model.retention);
+              model.trim(clock.monotonic());
+            } else {
+              await run(log, model, clock, step);
             }
-          } finally {
-            await underTest.dispose();
+            await trimmedThrough(log, model.trimmed);
+            // oxlint-enable no-await-in-loop
+            expect(log.bounds()).toEqual({ trimmedThrough: model.trimmed, newest: model.events.length });
           }
-        }),
-        { numRuns: kind.modelRuns, interruptAfterTimeLimit: 12_000, endOnFailure: false },
-      );
-    },
-  );
+        } finally {
+          await underTest.dispose();
+        }
+      }),
+      { numRuns: kind.modelRuns, interruptAfterTimeLimit: 12_000, endOnFailure: false },
+    );
+  });
 }

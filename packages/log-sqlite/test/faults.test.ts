@@ -14,7 +14,7 @@ function outcome(append: Promise<readonly Appended[]>): Promise<unknown> {
 const KIBIBYTE = JSON.stringify("x".repeat(1022));
 
 describe("kill -9", () => {
-  it("takes back nothing that was acknowledged, three times in a row", { timeout: 60_000 }, async () => {
+  it("takes back nothing that was acknowledged, three times in a row", async () => {
     const folder = emptyFolder();
     const acknowledged = new Set<string>();
     for (let round = 0; round < 3; round += 1) {

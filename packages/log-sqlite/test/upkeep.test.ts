@@ -85,7 +85,7 @@ describe("ids of trimmed events", () => {
 });
 
 describe("the file", () => {
-  it("uses space again, and gives back what is far too much", { timeout: 60_000 }, async () => {
+  it("uses space again, and gives back what is far too much", async () => {
     const folder = emptyFolder();
     const path = join(folder, "log.db");
     const log = await open(folder, { retention: { ...UNLIMITED, events: 1000 } });
@@ -100,7 +100,7 @@ describe("the file", () => {
     expect((await readAll(log, "a")).length).toBe(100);
   });
 
-  it("has a write-ahead log that is bounded, also while it is read without a pause", { timeout: 60_000 }, async () => {
+  it("has a write-ahead log that is bounded, also while it is read without a pause", async () => {
     const folder = emptyFolder();
     const log = await open(folder, { retention: { ...UNLIMITED, events: 5000 } });
     const done = new AbortController();

@@ -120,7 +120,7 @@ describe.each(["a file", "memory"])("the thread that stores hooks in %s ends", (
     expect(letters).toHaveLength((TOPICS * EVENTS) / 10);
     expect(new Set(letters).size).toBe(letters.length);
     expect(threads.length).toBe(1 + EVENTS / 10);
-  }, 90_000);
+  });
 
   test("what is stopped meanwhile ends without it", async () => {
     await start();
@@ -197,7 +197,7 @@ describe("a store whose thread ends", () => {
     expect(taken.toSorted()).toEqual(rounds.map((round) => `t${round}`).toSorted());
     expect(await store.dead("h")).toEqual(rounds.map(letter));
     expect(threads.length).toBeGreaterThan(ROUNDS / 2);
-  }, 60_000);
+  });
 
   test("a file that can't be opened for a while is opened when it can be", async () => {
     await store.open();
