@@ -81,7 +81,7 @@ describe("sluice hooks, on a gateway that runs", () => {
     await gateway.publisher.publish({ topic: "orders/1", type: "order.ready", data: 1 });
     await until("the delivery", () => received.length === 1);
     await until("its record", async () => countOf((await hooks("show", id)).lines[0]?.["attempts"]) === 1);
-    expect((await hooks("pause", id)).lines[0]).toMatchObject({ status: "paused" });
+    expect((await hooks("pause", id)).lines[0]).toMatchObject({ status: "paused", reason: "by the operator" });
     await gateway.publisher.publish({ topic: "orders/1", type: "order.ready", data: 2 });
     gateway = await gateway.restart();
     expect((await hooks("list")).lines).toMatchObject([{ id, status: "paused" }]);

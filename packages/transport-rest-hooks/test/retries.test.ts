@@ -265,7 +265,8 @@ describe("retries", () => {
     const hook = await gateway.hook(receiver.url());
     await gateway.publish("t", 0);
     await receiver.take(1);
-    expect((await gateway.ask("POST", `/hooks/${hook.id}/pause`)).json["status"]).toBe("paused");
+    const { json } = await gateway.ask("POST", `/hooks/${hook.id}/pause`);
+    expect(json).toMatchObject({ status: "paused", reason: "by its owner" });
     await gateway.publish("t", 1);
     clock.advance(60_000);
     expect((await gateway.ask("POST", `/hooks/${hook.id}/resume`, { from: "cursor" })).json["status"]).toBe("active");

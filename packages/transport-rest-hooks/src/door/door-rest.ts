@@ -241,7 +241,7 @@ class RestDoor {
           await hooks.activate(hook, secretOf(request, body));
           break;
         case "pause":
-          await hooks.pause(hook);
+          await hooks.pause(hook, owner === null ? "by the operator" : "by its owner");
           break;
         case "resume":
           await hooks.resume(hook, fromOf(body));

@@ -201,12 +201,12 @@ export class Hooks {
     void this.life.shake(hook);
   }
 
-  /** @throws {SluiceError} `conflict` while it is pending */
-  async pause(hook: LiveHook): Promise<void> {
+  /** `reason`: by whom it is paused. @throws {SluiceError} `conflict` while it is pending */
+  async pause(hook: LiveHook, reason: string): Promise<void> {
     this.#notPending(hook);
     if (hook.record.status === "paused") return;
     hook.nextProbeAtMs = null;
-    await this.life.leaveActive(hook, "paused", "by its owner");
+    await this.life.leaveActive(hook, "paused", reason);
   }
 
   /** Goes on from the cursor or from now. @throws {SluiceError} `conflict` while it is pending; `gone` */
