@@ -3,7 +3,7 @@ const PORTION_MS = 0.25;
 /** After one in which not all was done, the loop is everybody else's for so long. */
 const PAUSE_MS = 1;
 /** Pieces of work in a portion at first; there may be as many more each time that the work has gone on for so long. */
-const PIECES = 6;
+const PIECES = 4;
 const GROWTH_MS = 100;
 
 /**
@@ -13,8 +13,8 @@ const GROWTH_MS = 100;
  * A burst of work begins gently, for what it sets off takes other threads' and other machines' time as well: 500 deliveries
  * are begun over a tenth of a second. The longer the work goes on, the larger the portions: what is sustained gets all
  * that there is. Measured on two cores, by turns: with 4, 6 and 8 pieces 500 deliveries were acknowledged after 70, 50 and
- * 39 ms in the mean. The 99th percentile of WebSocket readers was 6.3 ms with 4 as with 6 (3.7 without hooks; 7 to 9
- * rounds), and in 3 rounds half as high again or more with 8 as with 4.
+ * 39 ms in the mean, and the 99th percentile of WebSocket readers was 1.7 to 2.1 times that without hooks with 4, 1.8 to
+ * 3.4 times with 6 (two to four runs of 8 rounds), and in 3 rounds half as high again or more with 8 as with 4.
  */
 export class Pace {
   readonly #work: (isOver: () => boolean) => boolean;
