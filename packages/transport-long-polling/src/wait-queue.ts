@@ -1,4 +1,5 @@
 import type { Clock } from "@sluice/core";
+
 /** What a {@link WaitQueue} holds. It leaves the queue when it is over. */
 export interface QueuedWait {
   /** Monotonic milliseconds at which it runs out; the queue's own business. */
