@@ -64,7 +64,7 @@ export function describeLog(kind: LogKind): void {
       it("keeps the events of many publishers whole and in order", async () => {
         const publishers = Array.from({ length: 20 }, async (_, publisher) => {
           for (let batch = 0; batch < 10; batch += 1) {
-            // oxlint-disable-next-line no-await-in-loop -- a publisher that waits
+            // A publisher that waits.
             await log.append([0, 1, 2].map((n) => draft({ topic: `p/${publisher}`, data: `${batch * 3 + n}` })));
           }
         });
@@ -177,7 +177,6 @@ export function describeLog(kind: LogKind): void {
     describe("read", () => {
       it("takes what matches, after the position", async () => {
         for (const topic of ["a/1", "a/2", "a/1/x", "b", "a/1", "$sys/a/1"]) {
-          // oxlint-disable-next-line no-await-in-loop -- in this order
           await log.append([draft({ topic })]);
         }
         expect(await positions("a/1")).toEqual([1, 5]);
@@ -196,7 +195,6 @@ export function describeLog(kind: LogKind): void {
 
       it("takes the types asked for", async () => {
         for (const type of ["created", "updated", "created", "deleted"]) {
-          // oxlint-disable-next-line no-await-in-loop -- in this order
           await log.append([draft({ topic: "a/1", type }), draft({ topic: "a/2", type })]);
         }
         expect(await positions("a/1 created")).toEqual([1, 5]);
@@ -262,9 +260,7 @@ export function describeLog(kind: LogKind): void {
 
       it("sees an event as soon as its append has resolved", async () => {
         for (let count = 1; count <= 20; count += 1) {
-          // oxlint-disable-next-line no-await-in-loop -- one after the other
           const appended = await log.append([draft({ topic: "a" })]);
-          // oxlint-disable-next-line no-await-in-loop -- one after the other
           const page = await log.read({ interest: interest("a"), after: count - 1, limit: 10, limitBytes: 1e6 });
           expect(page.events.map(({ position }) => position)).toEqual([appended[0]?.position]);
         }
@@ -281,7 +277,6 @@ export function describeLog(kind: LogKind): void {
 
       it("gives the newest that match, oldest first", async () => {
         for (let round = 0; round < 4; round += 1) {
-          // oxlint-disable-next-line no-await-in-loop -- in this order
           await log.append([draft({ topic: "a/1" }), draft({ topic: "a/2", type: "x" }), draft({ topic: "b" })]);
         }
         expect(await last(2, 12, "a/1")).toEqual([7, 10]);
@@ -388,7 +383,7 @@ export function describeLog(kind: LogKind): void {
         log.setRetention({ ...UNLIMITED, bytes: 100_000 });
         const data = JSON.stringify("x".repeat(1000));
         for (let count = 0; count < 20; count += 1) {
-          // oxlint-disable-next-line no-await-in-loop -- so that it happens little by little
+          // So that it happens little by little.
           await log.append(drafts(10, { data }));
         }
         await settled("something is trimmed", () => log.bounds().trimmedThrough >= 100);
@@ -423,7 +418,6 @@ export function describeLog(kind: LogKind): void {
 
       it("takes new limits while it runs, also for thousands of events", async () => {
         for (let count = 0; count < 6; count += 1) {
-          // oxlint-disable-next-line no-await-in-loop -- in this order
           await log.append(drafts(1000, { topic: `a/${count}` }));
         }
         log.setRetention({ ...UNLIMITED, events: 1500 });
@@ -445,7 +439,6 @@ export function describeLog(kind: LogKind): void {
       async function fill(): Promise<void> {
         for (let round = 0; round < 4; round += 1) {
           const type = round === 1 ? "x" : "message";
-          // oxlint-disable-next-line no-await-in-loop -- in this order
           await log.append([draft({ topic: "a/1", type }), draft({ topic: "a/2" }), draft({ topic: "b" })]);
         }
         await log.append([draft({ topic: "quiet" })]);
@@ -460,7 +453,6 @@ export function describeLog(kind: LogKind): void {
       it("are told where something that matches was trimmed after the position, and nowhere else", async () => {
         await fill();
         for (const after of [0, 1, 3]) {
-          // oxlint-disable-next-line no-await-in-loop -- one after the other
           expect(await gapAfter(after, "a/1")).toBe(6);
         }
         expect(await gapAfter(4, "a/1")).toBeNull();

@@ -191,7 +191,6 @@ export function describeModel(kind: LogKind): void {
         try {
           let { log } = underTest;
           for (const step of steps) {
-            // oxlint-disable no-await-in-loop -- one step after the other
             if (step.kind === "restart") {
               log = await underTest.restart(step.how);
               log.setRetention(model.retention);

@@ -77,7 +77,6 @@ export async function settled(what: string, holds: () => boolean): Promise<void>
   const endMs = performance.now() + 30_000;
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`Waited in vain for: ${what}`);
-    // oxlint-disable-next-line no-await-in-loop -- the waiting itself
     await turn();
   }
 }
@@ -97,7 +96,6 @@ export async function readAll(
   let gapUntil: number | null = null;
   let after = query.after;
   for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- page by page
     const page: Page = await log.read({ interest: query.interest, after, limit, limitBytes });
     checkPage(page, after, limit, limitBytes);
     events.push(...page.events);

@@ -32,7 +32,6 @@ function takeTurn(): Promise<void> {
 async function untilAnswered<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   for (;;) {
     // One attempt after the other.
-    /* oxlint-disable no-await-in-loop */
     try {
       return await ask();
     } catch {

@@ -37,7 +37,6 @@ export class Webhook {
     this.#button.hidden = true;
     while (this.#hook === null && !this.#life.signal.aborted) {
       // One attempt after the other.
-      /* oxlint-disable no-await-in-loop */
       try {
         const hook = await Hook.register(this.#setup.hooks, this.#setup.lanes["rest-hooks"]);
         // What had happened by then is not the hook's.

@@ -98,7 +98,7 @@ export class Cook {
     this.#tasks.add(task);
   }
 
-  /* oxlint-disable no-await-in-loop -- one thing after the other is what a cook does */
+  // One thing after the other is what a cook does.
 
   async #watch(): Promise<void> {
     while (!this.#isStopping) {

@@ -47,7 +47,6 @@ async function start(options: StartOptions): Promise<void> {
     isStopping = true;
     // Ctrl-C in a terminal is a signal to both processes.
     gateway?.letGo();
-    // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
     for (const close of opened.toReversed()) await close();
     if (isOpen) say("\nThe pizza parlour is closed.");
   }

@@ -33,7 +33,6 @@ export class Sources {
     let refusal: SluiceError | undefined;
     for (const source of this.#sources) {
       // One that grants saves the others the question.
-      // oxlint-disable-next-line no-await-in-loop
       const verdict = await source.ask(asker, action, filter);
       if (verdict === "granted") return undefined;
       if (verdict !== "silent") refusal ??= verdict;

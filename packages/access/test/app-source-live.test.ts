@@ -23,7 +23,6 @@ async function restart(options: Partial<AppSourceOptions>): Promise<void> {
 async function pass(ms: number, stepMs = 1_000): Promise<void> {
   for (let passed = 0; passed < ms; passed += stepMs) {
     gateway.clock.advance(Math.min(stepMs, ms - passed));
-    // oxlint-disable-next-line no-await-in-loop
     await settled();
   }
 }
@@ -87,13 +86,11 @@ describe("a live reader is asked for again", () => {
 
   test("not together with all who came when it did", async () => {
     for (let index = 0; index < 200; index += 1) {
-      // oxlint-disable-next-line no-await-in-loop
       await gateway.connect(cookie(`${index}`), "orders/1");
     }
     const bySecond: number[] = [];
     for (let second = 0; second < 60; second += 1) {
       const before = gateway.app.asked.length;
-      // oxlint-disable-next-line no-await-in-loop
       await pass(1_000);
       bySecond.push(gateway.app.asked.length - before);
     }
@@ -246,7 +243,6 @@ describe("while the app is down", () => {
     for (let passed = 0; gateway.app.asked.length < 2; passed += 1_000) {
       expect(passed).toBeLessThanOrEqual(RECHECK_MS);
       gateway.clock.advance(1_000);
-      // oxlint-disable-next-line no-await-in-loop
       await until(() => gateway.app.asked.length === gateway.source.figures.asked);
     }
     expect(reader.ended).toEqual([]);
@@ -371,7 +367,6 @@ test("fifty thousand questions are remembered, and a reader whose question was f
   gateway.app.answer = (_, response) => response.end();
   for (let batch = 0; batch < 50; batch += 1) {
     const topics = Array.from({ length: 1_000 }, (_, index) => `pages/${batch}-${index}`);
-    // oxlint-disable-next-line no-await-in-loop
     await gateway.access.check(principal, "read", filters(...topics));
   }
   const asked = (): number => urls().filter((url) => url === "/orders/1").length;

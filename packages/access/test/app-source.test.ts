@@ -180,7 +180,6 @@ describe("the question", () => {
 
   test("is not put with credentials that no header can hold", async () => {
     for (const authorization of ["Bearer a\r\nX-Evil: 1", "Bearer \u{1f355}", "Bearer a\0b"]) {
-      // oxlint-disable-next-line no-await-in-loop
       expect(await mayRead(gateway.access, { authorization }, "orders/1")).toBe("unauthorized");
     }
     expect(gateway.app.asked).toEqual([]);
@@ -194,7 +193,6 @@ describe("the question", () => {
   test("goes on connections that are kept", async () => {
     const topics = Array.from({ length: 20 }, (_, index) => `orders/${index}`);
     for (const topic of topics) {
-      // oxlint-disable-next-line no-await-in-loop
       expect(await mayRead(gateway.access, {}, topic)).toBe("granted");
     }
     expect(await gateway.app.connections()).toBe(1);
@@ -211,7 +209,6 @@ describe("the question", () => {
     };
     const asking = Array.from({ length: 100 }, (_, index) => mayRead(gateway.access, cookie(`${index}`), "orders/1"));
     for (let answered = 0; answered < 100; answered += 1) {
-      // oxlint-disable-next-line no-await-in-loop
       await until(() => open.length > 0 && (open.length === 32 || gateway.app.asked.length === 100));
       open.shift()?.();
     }
@@ -288,7 +285,6 @@ describe("an answer holds", () => {
   test("for its time, for the same credentials and path", async () => {
     for (const credentials of [{}, cookie("ann"), cookie("bob"), bearer("opaque")]) {
       for (let count = 0; count < 3; count += 1) {
-        // oxlint-disable-next-line no-await-in-loop
         expect(await mayRead(gateway.access, credentials, "orders/1")).toBe("granted");
       }
     }
@@ -351,7 +347,6 @@ describe("an answer holds", () => {
     const sites = ["https://a", "https://b", "http://a", "https://a"];
     const askAll = async (): Promise<void> => {
       for (const site of sites) {
-        // oxlint-disable-next-line no-await-in-loop
         await mayRead(gateway.access, { site }, "orders/1");
       }
     };
@@ -456,7 +451,6 @@ test("the log tells once that the app is down, and once that it is back, and sho
   const secrets = { cookie: "session=geheim", authorization: "Bearer geheim", accessToken: "geheim" };
   for (const status of [200, 500, 503, 200, 401, 500]) {
     gateway.app.status = status;
-    // oxlint-disable-next-line no-await-in-loop
     await mayRead(gateway.access, secrets, "orders/1");
     gateway.clock.advance(10_000);
   }

@@ -108,7 +108,6 @@ export function connect<Data = unknown>(address: string | URL, options: ConnectO
   const climb = async (signal: AbortSignal): Promise<void> => {
     for (let atMs = ladder.climbAtMs(); atMs !== null && !signal.aborted; atMs = ladder.climbAtMs()) {
       // One attempt after the other.
-      /* oxlint-disable no-await-in-loop */
       await sleep(atMs - clock.monotonic(), signal, clock);
       for (const name of ladder.better()) {
         if (!signal.aborted && !queue.isFull() && (await works(name, signal)) && !signal.aborted) {

@@ -27,7 +27,6 @@ export function longPolling(ask: Ask, receiver: Receiver, attempt: Attempt): Pro
 }
 
 // One page after the other: each begins where the one before ended.
-/* oxlint-disable no-await-in-loop */
 async function follow(ask: Ask, receiver: Receiver, attempt: Attempt, waitSeconds: number): Promise<void> {
   const { clock, timing } = attempt.tools;
   let { start } = ask;

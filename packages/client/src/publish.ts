@@ -40,7 +40,6 @@ export async function publish(
 ): Promise<readonly Receipt[]> {
   const body = JSON.stringify(drafts.map((draft) => ({ id: newId(), ...draft })));
   // One try after the other: that is the point.
-  /* oxlint-disable no-await-in-loop */
   for (let attempt = 1; ; attempt += 1) {
     let error: SluiceError;
     const token = await who.current();

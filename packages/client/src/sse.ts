@@ -34,7 +34,6 @@ export async function sse(ask: Ask, receiver: Receiver, attempt: Attempt): Promi
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   // One piece behind the other is what a stream is.
-  /* oxlint-disable no-await-in-loop */
   while (true) {
     const { done, value } = await reader.read();
     if (done || attempt.isOver) return;

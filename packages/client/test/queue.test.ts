@@ -70,7 +70,6 @@ describe("loops", () => {
     const seen: unknown[] = [];
     for (let round = 0; round < 3; round += 1) {
       // Each loop takes one.
-      // oxlint-disable-next-line no-await-in-loop
       for await (const item of { [Symbol.asyncIterator]: () => queue.loop() } as AsyncIterable<Item>) {
         seen.push(item.data);
         break;

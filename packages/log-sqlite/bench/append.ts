@@ -63,7 +63,7 @@ async function measure({ name, publishers, batch, topics, retained }: Case): Pro
     while (performance.now() < endsAt) {
       const began = performance.now();
       const drafts = Array.from({ length: batch }, draft);
-      // oxlint-disable-next-line no-await-in-loop -- a publisher that waits for each of its appends is what is measured
+      // A publisher that waits for each of its appends is what is measured.
       await log.append(drafts);
       waits.push(performance.now() - began);
     }
@@ -88,6 +88,6 @@ async function measure({ name, publishers, batch, topics, retained }: Case): Pro
 }
 
 for (const each of CASES) {
-  // oxlint-disable-next-line no-await-in-loop -- one at a time, or they would measure each other
+  // One at a time, or they would measure each other.
   await measure(each);
 }

@@ -73,7 +73,6 @@ export class SqliteLog implements EventLog {
       const limit = count - newestFirst.length;
       const walk = { interest, isForward: false, from, limit, limitBytes: Number.POSITIVE_INFINITY };
       // Each page begins where the one before it ended.
-      // oxlint-disable-next-line no-await-in-loop
       const { events, walked } = await this.#reader.walk(walk, this.bounds().newest);
       newestFirst.push(...events);
       from = walked.reached;

@@ -18,7 +18,6 @@ describe("kill -9", () => {
     const folder = emptyFolder();
     const acknowledged = new Set<string>();
     for (let round = 0; round < 3; round += 1) {
-      // oxlint-disable no-await-in-loop -- one storm after the other
       const child = spawn(process.execPath, [join(import.meta.dirname, "publisher.ts"), folder, "20"]);
       const atLeast = acknowledged.size + 3000;
       for await (const name of createInterface({ input: child.stdout })) {
@@ -94,7 +93,7 @@ describe("a full disk", () => {
     let refused: unknown = null;
     const acknowledged: number[] = [];
     while (refused === null) {
-      // oxlint-disable-next-line no-await-in-loop -- until it is full
+      // Until it is full.
       const answer = await outcome(log.append(drafts(50, { data: KIBIBYTE })));
       if (Array.isArray(answer)) acknowledged.push(...(answer as Appended[]).map(({ position }) => position));
       else refused = answer;

@@ -24,7 +24,6 @@ async function filledFolder(): Promise<string> {
   const folder = emptyFolder();
   const log = await open(folder);
   for (let count = 0; count < 4; count += 1) {
-    // oxlint-disable-next-line no-await-in-loop -- in order
     await log.append(drafts(1000, { data: JSON.stringify("x".repeat(200)) }));
   }
   await log.close();

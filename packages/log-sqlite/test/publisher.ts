@@ -19,7 +19,7 @@ async function publish(publisher: number): Promise<never> {
       data: `"${id}"`,
       dataContentType: null,
     }));
-    // oxlint-disable-next-line no-await-in-loop -- each waits for its acknowledgement
+    // Each waits for its acknowledgement.
     await log.append(drafts);
     process.stdout.write(`${names.join("\n")}\n`);
   }

@@ -35,7 +35,6 @@ it("a walk finds the same in whatever steps it is made, in both directions, over
       return { ...draft, topic: n % 1000 === 0 ? `rare/${n % 7}` : `often/${n % 40}` };
     });
     topics.push(...events.map(({ topic }) => topic));
-    // oxlint-disable-next-line no-await-in-loop -- in order
     await log.append(events);
   }
   await log.append(drafts(1, { topic: "last" }));

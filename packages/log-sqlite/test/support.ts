@@ -69,7 +69,6 @@ export function interest(...filters: readonly string[]): Interest {
 export async function readAll(log: SqliteLog, ...filters: readonly string[]): Promise<readonly StoredEvent[]> {
   const events: StoredEvent[] = [];
   for (let after = 0; ;) {
-    // oxlint-disable-next-line no-await-in-loop -- page by page
     const page = await log.read({ interest: interest(...filters), after, limit: 1000, limitBytes: 1e9 });
     events.push(...page.events);
     if (page.isCaughtUp) return events;
@@ -82,7 +81,6 @@ export async function settled(what: string, holds: () => boolean): Promise<void>
   const endMs = performance.now() + 30_000;
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`Waited in vain for: ${what}`);
-    // oxlint-disable-next-line no-await-in-loop -- the waiting itself
     await turn();
   }
 }

@@ -118,7 +118,6 @@ describe("a thread that is ended from outside", () => {
     const clock = new ManualClock();
     const { log, reader } = await openWithThreads(emptyFolder(), { clock });
     for (let batch = 0; batch < 40; batch += 1) {
-      // oxlint-disable-next-line no-await-in-loop -- in order
       await log.append(drafts(100, { topic: `t/${batch}` }));
     }
     const asked = Array.from({ length: 40 }, (_, batch) =>
@@ -159,7 +158,7 @@ describe("a thread that is ended from outside", () => {
     const publishing = Array.from({ length: 20 }, async () => {
       while (!over.signal.aborted) {
         const batch = drafts(3);
-        // oxlint-disable-next-line no-await-in-loop -- each waits for its acknowledgement
+        // Each waits for its acknowledgement.
         const appended = await log.append(batch);
         for (const [index, { id, position, isDuplicate }] of (appended as Appended[]).entries()) {
           expect({ id, isDuplicate }).toEqual({ id: batch[index]?.id, isDuplicate: false });
@@ -169,7 +168,6 @@ describe("a thread that is ended from outside", () => {
     });
     for (let kill = 1; kill <= 4; kill += 1) {
       const goal = answered.size + 600;
-      // oxlint-disable no-await-in-loop -- one after the other
       await settled("a storm", () => answered.size >= goal);
       await started.findLast(({ threadName }) => threadName === "log-sqlite-writer")?.terminate();
       await settled("another thread", () => log.restarts === kill && log.isWritable);

@@ -9,7 +9,6 @@ import { drafts, emptyFolder, interest, open, readAll, settled, UNLIMITED } from
 async function fill(log: SqliteLog, batches: number, topicOf: (batch: number) => string, bytes = 2): Promise<void> {
   const data = JSON.stringify("x".repeat(bytes - 2));
   for (let batch = 0; batch < batches; batch += 1) {
-    // oxlint-disable-next-line no-await-in-loop -- in order
     await log.append(drafts(100, { topic: topicOf(batch), data }));
   }
 }
@@ -33,13 +32,12 @@ describe("what is remembered of trimmed topics", () => {
     const log = await open(folder, { maxLanes: 20 });
     await log.append(drafts(1, { topic: "kept" }));
     for (let topic = 1; topic <= 60; topic += 1) {
-      // oxlint-disable-next-line no-await-in-loop -- in order
       await log.append(drafts(1, { topic: `t/${topic}` }));
     }
     await log.append(drafts(1, { topic: "kept" }));
     log.setRetention({ ...UNLIMITED, events: 1 });
     await settled("all but the newest is trimmed", () => log.bounds().trimmedThrough === 61);
-    // oxlint-disable-next-line no-await-in-loop, no-empty -- until the log has come to it; else the test runs out of time
+    // oxlint-disable-next-line no-empty -- until the log has come to it; else the test runs out of time
     while ((await gapAfter(log, 40, "never")) === null) {}
     // 62 events; "kept" at 1 and 62, t/N at N + 1. The lanes of the 20 that were trimmed last and "kept" are known.
     expect(await gapAfter(log, 10, "never")).toBe(61);
@@ -77,7 +75,6 @@ describe("ids of trimmed events", () => {
     };
     let isDone = false;
     for (let attempt = 0; attempt < 1000 && !isDone; attempt += 1) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       isDone = await isEmpty();
     }
     expect(isDone).toBe(true);
@@ -105,13 +102,12 @@ describe("the file", () => {
     const log = await open(folder, { retention: { ...UNLIMITED, events: 5000 } });
     const done = new AbortController();
     const reading = (async () => {
-      // oxlint-disable-next-line no-await-in-loop -- without a pause
+      // Without a pause.
       while (!done.signal.aborted)
         await log.read({ interest: interest("*/none"), after: 0, limit: 10, limitBytes: 1e6 });
     })();
     let largest = 0;
     for (let round = 0; round < 30; round += 1) {
-      // oxlint-disable-next-line no-await-in-loop -- in order
       await fill(log, 10, (batch) => `a/${batch}`, 4096);
       largest = Math.max(largest, statSync(join(folder, "log.db-wal")).size);
     }
@@ -127,7 +123,6 @@ describe("reading", () => {
     await log.append(drafts(1, { topic: "quiet/first" }));
     for (let batch = 0; batch < 45; batch += 1) {
       const events = drafts(1000).map((draft, index) => ({ ...draft, topic: `busy/${batch * 300 + (index % 300)}/x` }));
-      // oxlint-disable-next-line no-await-in-loop -- in order
       await log.append(events);
     }
     await log.append(drafts(1, { topic: "quiet/last" }));
@@ -152,7 +147,6 @@ describe("reading", () => {
   it("does not hold up publishing", async () => {
     const log = await open(emptyFolder());
     for (let batch = 0; batch < 20; batch += 1) {
-      // oxlint-disable-next-line no-await-in-loop -- in order
       await log.append(drafts(1000, { topic: `a/${batch}` }));
     }
     const order: string[] = [];

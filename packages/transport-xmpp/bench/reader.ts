@@ -141,7 +141,6 @@ export class Reader {
 
   async #wait(expected: string): Promise<void> {
     while (!this.#text.includes(expected)) {
-      // oxlint-disable-next-line no-await-in-loop
       await new Promise<void>((resolve) => (this.#onText = resolve));
     }
   }

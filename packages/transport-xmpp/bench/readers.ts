@@ -16,7 +16,6 @@ async function answer(asked: Asked): Promise<number> {
     while (readers.length < asked.count) {
       const names = Array.from({ length: Math.min(AT_A_TIME, asked.count - readers.length) }, (_, n) => n);
       const opening = names.map((n) => Reader.open(asked.open, `reader${readers.length + n}`, asked.gateway));
-      // oxlint-disable-next-line no-await-in-loop
       readers.push(...(await Promise.all(opening)));
     }
   } else if ("close" in asked) {

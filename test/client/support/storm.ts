@@ -60,7 +60,6 @@ export async function publishNumbers(
     const size = Math.min(chance.between(1, 40), count - next + 1);
     const first = next;
     // One batch behind the other: their order is what is looked at.
-    /* oxlint-disable no-await-in-loop */
     await publisher.publish(...Array.from({ length: size }, (_, index) => ({ topic, data: first + index })));
     next += size;
     // The pace of a publisher, not a wait for something.

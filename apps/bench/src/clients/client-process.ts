@@ -76,7 +76,6 @@ async function within<Found>(timeoutMs: number, look: () => Found | null): Promi
   const endMs = nowMs() + timeoutMs;
   for (let found = look(); ; found = look()) {
     if (found !== null || nowMs() > endMs) return found;
-    // oxlint-disable-next-line no-await-in-loop
     await at(nowMs() + LOOK_EVERY_MS);
   }
 }

@@ -42,7 +42,6 @@ export async function measureFanOut(options: FanOutOptions): Promise<readonly Ro
         for (const server of servers.filter((candidate) => candidate.subscribe(kind) !== null)) {
           options.onStep(`${name}, ${kind}, ${server.name}, round ${round} of ${rounds}`);
           // Side by side they would measure each other.
-          // oxlint-disable-next-line no-await-in-loop
           rows.push(await scenario(kind, server));
         }
       }

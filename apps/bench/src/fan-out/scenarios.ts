@@ -52,7 +52,6 @@ export async function rate(kind: Kind, server: ServerKind): Promise<Row> {
   let next = Math.max(closed.measured.deliv_per_s / 1000, 2) * 0.95;
   for (let step = 0; step < SEARCH_STEPS; step += 1) {
     // Each trial depends on the one before it.
-    // oxlint-disable-next-line no-await-in-loop
     const trial = await once("rate", kind, server, { n: 1000, rate: Number(next.toPrecision(3)), duration: 3 });
     if (isSustained(trial.measured)) best = best === null || trial.rate > best.rate ? trial : best;
     else bad = Math.min(bad, trial.rate);

@@ -34,7 +34,6 @@ export async function runScenario(scenario: Scenario, { kinds, signal, output }:
     progress.begin();
     try {
       // Side by side they would measure each other.
-      // oxlint-disable-next-line no-await-in-loop
       const run = await measureRun(kind, what, { ...scenario, load }, { signal, onStep: progress.step, otherLoad });
       runs.push(run);
       progress.done(run);

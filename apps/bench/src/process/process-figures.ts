@@ -22,7 +22,6 @@ export async function familyOf(pids: readonly number[]): Promise<readonly number
   const parents = new Map<number, number>();
   for (const name of await readdir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    // oxlint-disable-next-line no-await-in-loop
     const fields = await statOf(Number(name));
     if (fields !== null) parents.set(Number(name), Number(fields[1]));
   }
@@ -38,7 +37,6 @@ export async function familyOf(pids: readonly number[]): Promise<readonly number
 export async function cpuTimeOf(pids: readonly number[]): Promise<CpuTime> {
   let [totalUs, userUs, systemUs] = [0, 0, 0];
   for (const pid of pids) {
-    // oxlint-disable-next-line no-await-in-loop
     const [fields, exactUs] = await Promise.all([statOf(pid), scheduledUs(pid)]);
     if (fields === null) continue;
     const [user, system] = [Number(fields[11]) * US_PER_TICK, Number(fields[12]) * US_PER_TICK];
@@ -89,7 +87,6 @@ async function statOf(pid: number): Promise<readonly string[] | null> {
 async function scheduledUs(pid: number): Promise<number | null> {
   let sum = 0;
   for (const thread of await namesIn(`/proc/${pid}/task`)) {
-    // oxlint-disable-next-line no-await-in-loop
     const text = await contentOf(`/proc/${pid}/task/${thread}/schedstat`);
     if (text === "") return null;
     sum += Number(text.split(" ", 1)[0]) / NS_PER_US;

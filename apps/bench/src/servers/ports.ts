@@ -17,9 +17,7 @@ export async function freePorts(count: number): Promise<readonly number[]> {
 export async function isListening(port: number, timeoutMs: number, isOver: () => boolean): Promise<boolean> {
   const endMs = performance.now() + timeoutMs;
   while (performance.now() < endMs && !isOver()) {
-    // oxlint-disable-next-line no-await-in-loop
     if (await accepts(port)) return true;
-    // oxlint-disable-next-line no-await-in-loop
     await sleep(LOOK_EVERY_MS);
   }
   return false;

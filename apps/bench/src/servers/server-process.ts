@@ -61,7 +61,6 @@ export class ServerProcesses {
     });
     for (const port of ports) {
       const isOver = (): boolean => failure !== null || child.exitCode !== null;
-      // oxlint-disable-next-line no-await-in-loop
       if (await isListening(port, START_TIMEOUT_MS, isOver)) continue;
       await this.close();
       throw new Error(`${basename(program)} did not start: ${this.#said.trim() || "it said nothing"}`, {

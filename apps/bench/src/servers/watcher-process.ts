@@ -17,7 +17,6 @@ for await (const line of createInterface({ input: process.stdin })) pids.unshift
 
 for (const pid of pids) send(pid, "SIGTERM");
 const endMs = performance.now() + PATIENCE_MS;
-// oxlint-disable-next-line no-await-in-loop
 while (pids.some((pid) => send(pid, 0)) && performance.now() < endMs) await sleep(LOOK_EVERY_MS);
 for (const pid of pids) send(pid, "SIGKILL");
 await rm(folder, { recursive: true, force: true });

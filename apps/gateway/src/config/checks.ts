@@ -185,7 +185,6 @@ class Checker {
     }
     for (const name of ["cert", "key"] as const) {
       // Two files, once: nothing is won by reading them at the same time.
-      // oxlint-disable-next-line no-await-in-loop
       const file = await readText(tcp.tls[name]);
       if ("problem" in file) {
         this.#fault(`${key}.tls.${name}`, `the file ${JSON.stringify(tcp.tls[name])} ${file.problem}`);

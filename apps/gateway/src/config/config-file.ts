@@ -23,7 +23,6 @@ export async function readConfigFile(path: string | undefined, directory: string
   if (path !== undefined) return parseFile(path, await readText(path));
   for (const name of DEFAULT_FILES) {
     // One after the other: the first that is there is the one.
-    // oxlint-disable-next-line no-await-in-loop
     const text = await readText(join(directory, name));
     if (!("problem" in text) || !text.isMissing) return parseFile(name, text);
   }
@@ -63,7 +62,6 @@ async function readBounded(path: string): Promise<Buffer> {
     const chunks: Buffer[] = [];
     for (let size = 0; size <= FILE_MAX_BYTES;) {
       const chunk = Buffer.alloc(64 * 1024);
-      // oxlint-disable-next-line no-await-in-loop
       const { bytesRead } = await handle.read(chunk, 0, chunk.length);
       if (bytesRead === 0) break;
       chunks.push(chunk.subarray(0, bytesRead));

@@ -28,7 +28,6 @@ export async function follow(options: FollowOptions): Promise<string | null> {
   const following = new Following(options);
   while (!options.signal.aborted) {
     // One connection after the other: that is the point.
-    // oxlint-disable-next-line no-await-in-loop
     await following.connect();
   }
   return following.cursor;

@@ -62,7 +62,6 @@ export class SluiceProcess {
       if (this.#hasEnded || Date.now() > deadline) {
         throw new Error(`${what} did not come.\nstdout: ${this.stdout}\nstderr: ${this.stderr}`);
       }
-      // oxlint-disable-next-line no-await-in-loop
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 1000);
         this.#onOutput.push(() => {

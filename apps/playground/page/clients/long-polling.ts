@@ -35,7 +35,6 @@ export class LongPollingReader implements Reader {
     this.#listener.state("open");
     while (!this.#life.signal.aborted) {
       // One request after the other.
-      /* oxlint-disable no-await-in-loop */
       try {
         await this.#ask();
         backoff.reset();

@@ -41,7 +41,6 @@ export class PollingReader implements Reader {
     while (!this.#life.signal.aborted) {
       this.#interval = new AbortController();
       // One poll after the other is what polling is.
-      /* oxlint-disable no-await-in-loop */
       try {
         await this.#poll();
         backoff.reset();

@@ -65,7 +65,6 @@ class Opened {
   }
 
   async close(): Promise<void> {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
     for (const close of this.#closings.splice(0).toReversed()) await close();
   }
 }

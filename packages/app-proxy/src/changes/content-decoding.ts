@@ -43,7 +43,6 @@ export async function decodeBody(body: Buffer, contentEncoding: string, maxBytes
     if (decode === undefined) return null;
     try {
       // One after the other, by what they are.
-      // oxlint-disable-next-line no-await-in-loop
       decoded = await decode(decoded, maxBytes);
     } catch {
       return null;

@@ -85,7 +85,6 @@ export async function freshTag(
     const parsed = parseTag(tag);
     if (parsed === null || !context.tags.isFor(request, parsed)) continue;
     // Seldom more than one: the client has it from an answer of ours.
-    // oxlint-disable-next-line no-await-in-loop
     if (await isFresh(context, match.topic, parsed.cursor)) return tag;
   }
   return null;

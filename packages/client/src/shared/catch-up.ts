@@ -26,7 +26,6 @@ export async function catchUp(
   let from = start;
   let transport: Transport = polling;
   // One attempt after the other.
-  /* oxlint-disable no-await-in-loop */
   for (let attempts = 0; !signal.aborted; attempts += 1) {
     const ending = await readPages(transport, ask, from, who, tools, signal, (items, cursor) => {
       attempts = 0;

@@ -27,7 +27,6 @@ export async function missedOf(
     }
     if (page.events.length === 0 || pages === MAX_PAGES) return { events, cursor: page.cursor, gap };
     // Each page begins where the one before it ended.
-    // oxlint-disable-next-line no-await-in-loop
     page = await bus.read(interest, { cursor: page.cursor }, PAGE_EVENTS);
   }
 }

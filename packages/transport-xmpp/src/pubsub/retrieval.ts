@@ -53,7 +53,6 @@ async function byId(bus: Bus, filter: Filter, ids: readonly string[]): Promise<F
     const { epoch, position } = parseCursor(id);
     if (position === 0) continue;
     // One after the other: an answer is small, and its pages are the log's affair.
-    // oxlint-disable-next-line no-await-in-loop
     const found = await bus.read(interest, { cursor: bus.cursorAt(position - 1) }, 1);
     const [event] = found.events;
     if (event !== undefined && event.position === position && event.epoch === epoch) events.push(event);

@@ -58,7 +58,6 @@ export class Inbox {
         this.#last?.();
         break;
       }
-      // oxlint-disable-next-line no-await-in-loop
       await this.#handle(node);
       this.#regulate();
     }

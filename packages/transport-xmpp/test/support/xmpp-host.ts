@@ -59,7 +59,6 @@ export abstract class XmppHost {
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (data: Buffer) => (this.#output += String(data)));
     for (const port of [this.clientPort, this.componentPort]) {
-      // oxlint-disable-next-line no-await-in-loop
       await until(`port ${port}`, () => {
         if (child.exitCode !== null) throw new Error(`No server:\n${this.#output}`);
         return isOpen(port);
@@ -93,7 +92,6 @@ export class Prosody extends XmppHost {
     const accounts = join(folder, "data", "example%2eorg", "accounts");
     await mkdir(accounts, { recursive: true });
     for (const name of USERS) {
-      // oxlint-disable-next-line no-await-in-loop
       await writeFile(join(accounts, `${name}.dat`), `return { ["password"] = "${name}" };`);
     }
     const lines = [
@@ -185,7 +183,6 @@ export class Ejabberd extends XmppHost {
 
 async function erlangLibraries(): Promise<string> {
   for (const name of await readdir("/usr/lib")) {
-    // oxlint-disable-next-line no-await-in-loop
     const inside = await readdir(join("/usr/lib", name)).catch(() => []);
     if (inside.some((file) => file.startsWith("ejabberd-"))) return join("/usr/lib", name);
   }
